@@ -1,0 +1,132 @@
+# The labs that take multiprocessing apart. `make help` names what there is to do.
+
+VERSION := 0.1
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+BUILD ?= build
+
+# What every compile needs, whatever CFLAGS says. -rdynamic: a spawned child
+# finds its function by name. -z now: or each child would bind its symbols anew.
+needed := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -DVERSION='"$(VERSION)"' \
+	$(addprefix -Icommon/,sys mp stage) -MMD -MP
+linking := -rdynamic -Wl,-z,now
+
+# The folders under labs/ are the table of labs: labs/lab3-fork-vs-spawn is lab3.
+folders := $(sort $(wildcard labs/lab*-*))
+labs := $(foreach folder,$(notdir $(folders)),$(firstword $(subst -, ,$(folder))))
+folder_of = $(wildcard labs/$1-*)
+# lab3.c and lab3-*.c make build/lab3; any other .c beside them is a small
+# program of its own, which the lab runs.
+programs := $(foreach source,$(wildcard labs/lab*-*/*.c),\
+	$(if $(findstring -,$(notdir $(source))),,$(basename $(notdir $(source)))))
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(addsuffix /*.c,$1)))
+mp := $(call objects,common/mp common/sys)
+stage := $(call objects,common/stage)
+binaries := $(addprefix $(BUILD)/,$(programs))
+mp_tests := $(patsubst tests/mp/%.c,$(BUILD)/tests/%,$(wildcard tests/mp/*.c))
+
+# One aligned line a compile; V=1 shows the whole command.
+ifeq ($(V),1)
+step =
+else
+step = @printf '  %-5s %s\n' $1 $@;
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+.PHONY: all programs help
+all: programs ## builds everything
+	@echo "Built. Play a lab with \`make lab3\`; \`make help\` names the rest."
+
+programs: $(binaries) $(BUILD)/libmp.a
+
+help: ## prints this
+	@echo "make labN [ARGS=\"SCENE... --OPTION\"]: builds and plays lab N:" $(labs)
+	@sed -n 's/^\([a-z%][a-z%-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | \
+		sed 's/lab%/labN/' | awk -F '\t' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@echo "Variables: CC, CFLAGS, LDFLAGS, BUILD (a folder for another build), V=1."
+
+# --- building ---------------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call step,CC)$(CC) $(CFLAGS) $(CPPFLAGS) $(needed) -c -o $@ $<
+
+$(BUILD)/libmp.a: $(mp)
+	$(call step,AR)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/libstage.a: $(stage)
+	$(call step,AR)rm -f $@ && $(AR) rcs $@ $^
+
+define program
+$(BUILD)/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard labs/*/$1.c labs/*/$1-*.c)) \
+		$(BUILD)/libstage.a $(BUILD)/libmp.a
+	$$(call step,LINK)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(linking) -o $$@ $$^ \
+		$$(LDLIBS) -lpthread -ldl
+endef
+$(foreach name,$(programs),$(eval $(call program,$(name))))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/mp/%.o $(BUILD)/libmp.a
+	@mkdir -p $(@D)
+	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
+		$(LDLIBS) -lcmocka -lpthread -ldl
+
+$(BUILD)/bench: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/libmp.a
+	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
+		$(LDLIBS) -lpthread -ldl
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# --- the labs ---------------------------------------------------------------
+
+per_lab := $(labs) $(foreach verb,python strace valgrind,$(addsuffix -$(verb),$(labs)))
+.PHONY: list $(per_lab)
+list: ## names the labs
+	@for lab in $(folders); do \
+		number=$${lab#labs/} number=$${number%%-*}; \
+		printf '%s\t%s\n' $$number "$$(sed -n 's/^.*$$number\.c - //p;1,2!d' \
+			$$lab/$$number.c | head -n 1)"; done
+
+$(labs): programs
+	@$(BUILD)/$@ $(ARGS)
+
+lab%-python: ## runs lab N's Python twin
+	@python3 $(call folder_of,lab$*)/lab$*.py $(ARGS)
+
+lab%-strace: programs ## shows the system calls that matter
+	strace -f -qq -e signal=none -e trace=$(or $(TRACE),process) \
+		$(BUILD)/lab$* $(or $(ARGS),program)
+
+lab%-valgrind: programs ## runs lab N under memcheck
+	@tests/valgrind $(BUILD) lab$* $(ARGS)
+
+# --- tests ------------------------------------------------------------------
+
+.PHONY: test doctor faults valgrind bench guide guide-check clean
+test: programs $(mp_tests) ## runs the tests, under a minute
+	@BUILD=$(BUILD) tests/run
+
+faults: programs $(mp_tests) ## the same tests with their storms at full length
+	@BUILD=$(BUILD) STORM=full tests/run
+
+valgrind: programs ## plays every lab under memcheck, all its processes
+	@tests/valgrind $(BUILD) $(labs)
+
+bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
+	@$(BUILD)/bench $(ARGS)
+
+doctor: ## can this machine run the labs, and what to do if not
+	@tests/doctor
+
+guide: programs ## puts excerpts and recorded output into the chapters
+	@guide/tools/refresh
+
+guide-check: programs ## fails where a chapter and the code differ
+	@guide/tools/refresh --check
+
+clean: ## removes what was built
+	rm -rf $(BUILD)

@@ -1,0 +1,44 @@
+/*
+ * mp_spawn.h - this program once more, for a function of it
+ *
+ * Python: multiprocessing.spawn. A spawned child is this very program, started
+ * at main() again by posix_spawn(3). On its command line stands the number of a
+ * pipe's descriptor:
+ *
+ *	build/lab3 --multiprocessing-fork pipe_handle=5
+ *
+ * and through that pipe comes all it needs: its name, the parent's argv, the
+ * name of the target, the bytes of the arguments. An address would be of no
+ * use to it (see the ASLR of proc_sys_kernel(5)); dladdr(3) turns one into a
+ * name, dlsym(3) a name into an address. The child's side of it is mp_guard(), see
+ * process.h.
+ *
+ * Not named spawn.h, which is the header of posix_spawn(3).
+ */
+#ifndef MP_SPAWN_H
+#define MP_SPAWN_H
+
+#include "process.h"
+
+/*
+ * The bytes that would travel to a spawned child, in memory that the caller
+ * frees. Python: ForkingPickler.dumps().
+ * NULL: ENXIO, E2BIG, ENOMEM, each as for mp_process_start().
+ */
+void *mp_spawn_pickle(const struct mp_process *process, size_t *size);
+
+/* The rest is for process.c. */
+
+/* Is this a spawned child that has not passed its guard? */
+bool mp_spawn_bootstrapping(void);
+
+/* Launches the child. Its pid, or -1 with the errno of mp_process_start(). */
+pid_t mp_spawn_launch(const struct mp_process *process);
+
+/* process.c's part: what a process is to know of itself from now on. */
+void mp_set_current(const char *name, bool daemon, char **argv);
+
+/* process.c's part: how a child leaves once its target has answered. */
+_Noreturn void mp_leave(int status);
+
+#endif

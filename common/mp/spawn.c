@@ -1,0 +1,308 @@
+/* spawn.c - this program once more, for a function of it; see mp_spawn.h. */
+#include "mp_spawn.h"
+
+#include "descriptors.h"
+#include "io.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MARK "--multiprocessing-fork"
+#define HANDLE "pipe_handle="
+#define MAGIC "mp-spawn"
+#define HAND_OVER_MAX 65536 /* bytes: what a new pipe holds */
+
+/* What comes first through the pipe. The arguments and the strings follow. */
+struct hand_over {
+	char magic[8];	       /* MAGIC, without a final 0 */
+	uint32_t args_size;    /* bytes of arguments */
+	uint32_t strings_size; /* bytes of: name, target, argv[0], argv[1] ... */
+	uint32_t argc;	       /* of the main process */
+	uint32_t daemon;       /* 0 or 1 */
+};
+
+static bool guard_passed;
+
+/* region: name-of */
+/* The name by which a program can find one of its exported functions again. */
+static const char *name_of(mp_target *target)
+{
+	Dl_info found;
+
+	if (dladdr((void *)target, &found) != 0 &&
+	    found.dli_saddr == (void *)target && found.dli_sname != NULL)
+		return found.dli_sname;
+	errno = ENXIO;
+	return NULL;
+}
+/* endregion */
+
+static char **main_argv(void)
+{
+	static char *none[] = { NULL };
+	char **argv = mp_current_process()->argv;
+
+	return argv == NULL ? none : argv;
+}
+
+/* region: pickle */
+void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
+{
+	struct hand_over head = { .args_size = process->size,
+				  .daemon = process->daemon };
+	const char *target = name_of(process->target);
+	char **argv = main_argv();
+	char *bytes, *end;
+
+	if (target == NULL)
+		return NULL;
+	memcpy(head.magic, MAGIC, sizeof(head.magic));
+	*size = strlen(process->name) + 1 + strlen(target) + 1;
+	for (; argv[head.argc] != NULL; head.argc++)
+		*size += strlen(argv[head.argc]) + 1;
+	head.strings_size = *size;
+	*size += sizeof(head) + process->size;
+	if (process->size > MP_ARGS_MAX || *size > HAND_OVER_MAX) {
+		errno = E2BIG;
+		return NULL;
+	}
+
+	bytes = malloc(*size);
+	if (bytes == NULL)
+		return NULL;
+	end = mempcpy(bytes, &head, sizeof(head));
+	if (process->size > 0)
+		end = mempcpy(end, process->args, process->size);
+	end = stpcpy(end, process->name) + 1;
+	end = stpcpy(end, target) + 1;
+	for (uint32_t i = 0; i < head.argc; i++)
+		end = stpcpy(end, argv[i]) + 1;
+	return bytes;
+}
+/* endregion */
+
+/*
+ * Puts the hand-over into a new pipe, whole, and gives the end to read from.
+ * All is in it before the child exists, so neither waits for the other. The
+ * pipe does not block: where this user's pipes are small it is EAGAIN, no hang.
+ */
+static int fill_pipe(const struct mp_process *process)
+{
+	size_t size;
+	void *bytes = mp_spawn_pickle(process, &size);
+	int end[2], error = 0;
+
+	if (bytes == NULL)
+		return -1;
+	if (pipe2(end, O_CLOEXEC | O_NONBLOCK) < 0) {
+		error = errno;
+	} else {
+		if (write_full(end[1], bytes, size) < 0)
+			error = errno;
+		close(end[1]);
+		if (error != 0)
+			close(end[0]);
+	}
+	free(bytes);
+	errno = error;
+	return error == 0 ? end[0] : -1;
+}
+
+static bool is_kept(const struct mp_process *process, int fd)
+{
+	for (size_t i = 0; i < process->keep_count; i++)
+		if (process->keep[i] == fd)
+			return true;
+	return false;
+}
+
+/* region: keep-just */
+/*
+ * The child is to close every descriptor but 0 to 2, the pipe and those kept.
+ * adddup2 of a descriptor onto itself clears its close-on-exec flag.
+ * 0, or an errno.
+ */
+static int keep_just(posix_spawn_file_actions_t *actions,
+		     const struct mp_process *process, int handle)
+{
+	int *open, error = 0;
+	ssize_t count = open_descriptors(&open);
+
+	if (count < 0)
+		return errno;
+	for (ssize_t i = 0; i < count && error == 0; i++)
+		if (open[i] > 2 && open[i] != handle &&
+		    !is_kept(process, open[i]))
+			error = posix_spawn_file_actions_addclose(actions,
+								  open[i]);
+	free(open);
+	for (size_t i = 0; i < process->keep_count && error == 0; i++)
+		error = posix_spawn_file_actions_adddup2(
+			actions, process->keep[i], process->keep[i]);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, handle,
+							 handle);
+	return error;
+}
+/* endregion */
+
+/* region: launch */
+static int launch(const struct mp_process *process, int handle, pid_t *pid)
+{
+	char path[PATH_MAX], number[sizeof(HANDLE) + 3 * sizeof(int)];
+	char *argv[] = { path, MARK, number, NULL };
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	posix_spawn_file_actions_t actions;
+	int error;
+
+	if (length < 0)
+		return errno;
+	path[length] = '\0';
+	snprintf(number, sizeof(number), HANDLE "%d", handle);
+
+	error = posix_spawn_file_actions_init(&actions);
+	if (error != 0)
+		return error;
+	error = keep_just(&actions, process, handle);
+	if (error == 0)
+		error = posix_spawn(pid, path, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+/* endregion */
+
+pid_t mp_spawn_launch(const struct mp_process *process)
+{
+	int handle = fill_pipe(process);
+	pid_t pid;
+	int error;
+
+	if (handle < 0)
+		return -1;
+	fflush(NULL); /* so that our lines come before the child's */
+	error = launch(process, handle, &pid);
+	close(handle);
+	errno = error;
+	return error == 0 ? pid : -1;
+}
+
+/* From here on: the child. */
+
+static _Noreturn void fail(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, format, list);
+	fprintf(stderr, "\n");
+	va_end(list);
+	_exit(2);
+}
+
+static char *receive(int fd, size_t size)
+{
+	char *bytes = malloc(size + 1);
+
+	if (bytes == NULL || read_full(fd, bytes, size) != (ssize_t)size)
+		fail(HANDLE "%d: the hand-over is not whole", fd);
+	bytes[size] = '\0';
+	return bytes;
+}
+
+static void receive_head(int fd, struct hand_over *head)
+{
+	struct stat status;
+
+	/* Somebody may have typed the number: a terminal would be read. */
+	if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+		fail(HANDLE "%d: no pipe; only mp_process_start() starts "
+			    "a program like this", fd);
+	if (read_full(fd, head, sizeof(*head)) != sizeof(*head) ||
+	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0 ||
+	    head->args_size > MP_ARGS_MAX ||
+	    head->strings_size > HAND_OVER_MAX || head->strings_size < 2)
+		fail(HANDLE "%d: no hand-over of mp_process_start()", fd);
+}
+
+/* region: become */
+/* Reads what the parent sent, and becomes that process. */
+static _Noreturn void become(int fd)
+{
+	struct hand_over head;
+	char *args, *strings, *name, *target_name, **argv;
+	mp_target *target;
+
+	receive_head(fd, &head);
+	args = receive(fd, head.args_size);
+	name = strings = receive(fd, head.strings_size);
+	close(fd);
+
+	target_name = name + strlen(name) + 1;
+	strings = target_name + strlen(target_name) + 1;
+	argv = calloc(head.argc + 1, sizeof(*argv));
+	if (argv == NULL)
+		fail("no memory for argv");
+	for (uint32_t i = 0; i < head.argc; i++) {
+		argv[i] = strings;
+		strings += strlen(strings) + 1;
+	}
+
+	target = (mp_target *)dlsym(RTLD_DEFAULT, target_name);
+	if (target == NULL)
+		fail("%s: no such function in this program", target_name);
+	mp_set_current(name, head.daemon, argv);
+	guard_passed = true;
+	mp_leave(target(args, head.args_size));
+}
+/* endregion */
+
+/* region: guard */
+void mp_guard(int argc, char *argv[])
+{
+	char *end;
+	long fd;
+
+	if (argc < 2 || strcmp(argv[1], MARK) != 0) {
+		guard_passed = true;
+		mp_set_current("MainProcess", false, argv);
+		return;
+	}
+	if (argc != 3 || strncmp(argv[2], HANDLE, strlen(HANDLE)) != 0)
+		fail(MARK ": needs " HANDLE "N, and nothing else");
+	fd = strtol(argv[2] + strlen(HANDLE), &end, 10);
+	if (*end != '\0' || end == argv[2] + strlen(HANDLE) || fd < 0 ||
+	    fd > INT_MAX)
+		fail("%s: no descriptor's number", argv[2]);
+	become(fd);
+}
+/* endregion */
+
+/* Who never calls the guard still has a command line that tells. */
+bool mp_spawn_bootstrapping(void)
+{
+	char line[PATH_MAX + sizeof(MARK) + 1];
+	ssize_t size;
+	const char *second;
+	int fd;
+
+	if (guard_passed)
+		return false;
+	fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	size = read_full(fd, line, sizeof(line) - 1);
+	close(fd);
+	line[size < 0 ? 0 : size] = '\0';
+	second = line + strlen(line) + 1;
+	return second < line + size && strcmp(second, MARK) == 0;
+}

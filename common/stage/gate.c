@@ -1,0 +1,77 @@
+/* gate.c - gates and reports between the processes of a scene; see gate.h. */
+#include "gate.h"
+
+#include "check.h"
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PATIENCE 30000 /* milliseconds */
+
+void gate_make(struct gate *gate)
+{
+	int end[2];
+
+	check(pipe2(end, O_CLOEXEC));
+	*gate = (struct gate){ end[0], end[1] };
+}
+
+void gate_open(const struct gate *gate)
+{
+	check(write_full(gate->out, "", 1));
+}
+
+void gate_wait(struct gate *gate)
+{
+	char byte;
+
+	if (gate->out >= 0)
+		close(gate->out); /* or we would wait for ourselves */
+	gate->out = -1;
+	hear(gate->in, &byte, 1);
+}
+
+void gate_close(struct gate *gate)
+{
+	close(gate->in);
+	if (gate->out >= 0)
+		close(gate->out);
+	*gate = (struct gate){ -1, -1 };
+}
+
+void report(int fd, const void *data, size_t size)
+{
+	check(write_full(fd, data, size));
+}
+
+void hear(int fd, void *data, size_t size)
+{
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+	int ready;
+
+	do
+		ready = poll(&end, 1, PATIENCE);
+	while (ready < 0 && errno == EINTR);
+	if (ready == 0) {
+		errno = ETIMEDOUT;
+		die("nobody reports");
+	}
+	if (check(read_full(fd, data, size)) == (long)size)
+		return;
+	errno = EPROTO;
+	die("whoever should report has ended");
+}
+
+void *shared_memory(size_t size)
+{
+	void *address = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (address == MAP_FAILED)
+		die("shared_memory");
+	return address;
+}

@@ -1,0 +1,214 @@
+/* options.c - a table of options that parses, and that --help prints. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 32 /* rows of both tables together */
+
+void usage_error(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	exit(2);
+}
+
+/* A size as people write it: 64K, 16M, 1G. */
+static void print_size(char *text, size_t room, double bytes)
+{
+	const char *unit = "";
+
+	for (const char *larger = "KMG"; *larger != '\0' && bytes >= 1024 &&
+					 (size_t)bytes % 1024 == 0;
+	     larger++) {
+		bytes /= 1024;
+		unit = larger;
+	}
+	snprintf(text, room, "%.0f%.1s", bytes, unit);
+}
+
+/* What a row takes, in words: "seconds from 0 to 60". */
+static void print_range(char *text, size_t room, const struct option_row *row)
+{
+	char min[32], max[32];
+
+	switch (row->kind) {
+	case OPTION_FLAG:
+		snprintf(text, room, "no value");
+		break;
+	case OPTION_NUMBER:
+		snprintf(text, room, "a whole number from %.0f to %.0f",
+			 row->min, row->max);
+		break;
+	case OPTION_SECONDS:
+		snprintf(text, room, "seconds from %g to %g", row->min,
+			 row->max);
+		break;
+	case OPTION_SIZE:
+		print_size(min, sizeof(min), row->min);
+		print_size(max, sizeof(max), row->max);
+		snprintf(text, room, "a size from %s to %s", min, max);
+		break;
+	case OPTION_CHOICE:
+		snprintf(text, room, "one of %s", row->choices);
+		break;
+	}
+}
+
+/* Which of the words between the bars it is, or -1. */
+static int choice(const char *choices, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (int i = 0; length > 0; i++) {
+		size_t word = strcspn(choices, "|");
+
+		if (word == length && strncmp(choices, text, length) == 0)
+			return i;
+		if (choices[word] == '\0')
+			break;
+		choices += word + 1;
+	}
+	return -1;
+}
+
+/* A plain decimal, with a unit if it is a size; no sign, no "inf", no 0x. */
+static bool number(const struct option_row *row, const char *text, double *out)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]) || strpbrk(text, "xXeE") != NULL)
+		return false;
+	*out = strtod(text, &end);
+	if (row->kind != OPTION_SECONDS && memchr(text, '.', end - text))
+		return false;
+	if (row->kind == OPTION_SIZE && *end != '\0' &&
+	    (unit = strchr(units, toupper((unsigned char)*end))) != NULL) {
+		for (const char *u = units; u <= unit; u++)
+			*out *= 1024;
+		end++;
+	}
+	return *end == '\0' && *out >= row->min && *out <= row->max;
+}
+
+/* Stores the text's value; false if it is none, or out of range. */
+static bool store(const struct option_row *row, const char *text)
+{
+	double value = 0;
+
+	if (row->kind == OPTION_FLAG) {
+		*(bool *)row->value = true;
+		return true;
+	}
+	if (row->kind == OPTION_CHOICE) {
+		int which = choice(row->choices, text);
+
+		if (which >= 0)
+			*(int *)row->value = which;
+		return which >= 0;
+	}
+	if (!number(row, text, &value))
+		return false;
+	if (row->kind == OPTION_NUMBER)
+		*(int *)row->value = value;
+	else if (row->kind == OPTION_SECONDS)
+		*(double *)row->value = value;
+	else
+		*(size_t *)row->value = value;
+	return true;
+}
+
+static int append(const struct option_row *table, struct option *to,
+		  const struct option_row **rows, int count)
+{
+	for (; table != NULL && table->name != NULL && count < MOST; table++) {
+		to[count] = (struct option){
+			table->name,
+			table->kind == OPTION_FLAG ? no_argument :
+						     required_argument,
+			NULL, count + 1
+		};
+		rows[count++] = table;
+	}
+	return count;
+}
+
+static void take(const struct option_row *row, const char *text)
+{
+	char range[160];
+
+	if (store(row, text))
+		return;
+	print_range(range, sizeof(range), row);
+	usage_error("--%s: '%s' is not %s", row->name, text, range);
+}
+
+/* getopt_long(3) found no such option, or none that may have a value. */
+static _Noreturn void refuse(const struct option_row **rows, char *word)
+{
+	if (optopt >= 1 && optopt <= MOST && strncmp(word, "--", 2) == 0)
+		usage_error("--%s takes no value: '%s'", rows[optopt - 1]->name,
+			    word);
+	if (strncmp(word, "--", 2) == 0)
+		usage_error("'%s' is no option; --help names them", word);
+	usage_error("'-%c' is no option; --help names them", optopt);
+}
+
+int options_parse(int argc, char *argv[], const struct option_row *ours,
+		  const struct option_row *theirs)
+{
+	struct option getopt_table[MOST + 1] = { 0 };
+	const struct option_row *rows[MOST];
+	int count = append(ours, getopt_table, rows, 0), found;
+	char range[160];
+
+	append(theirs, getopt_table, rows, count);
+	opterr = 0;
+	while ((found = getopt_long(argc, argv, ":", getopt_table, NULL)) !=
+	       -1) {
+		if (found == '?')
+			refuse(rows, argv[optind - 1]);
+		if (found == ':') {
+			const struct option_row *row = rows[optopt - 1];
+
+			print_range(range, sizeof(range), row);
+			usage_error("--%s: needs %s", row->name, range);
+		}
+		take(rows[found - 1], optarg);
+	}
+	return optind;
+}
+
+void options_help(const struct option_row *table)
+{
+	for (; table != NULL && table->name != NULL; table++) {
+		static const char *const values[] = {
+			[OPTION_FLAG] = "",	       [OPTION_NUMBER] = "=N",
+			[OPTION_SECONDS] = "=SECONDS", [OPTION_SIZE] = "=SIZE",
+			[OPTION_CHOICE] = "=",
+		};
+		char usage[64], range[160];
+		bool choice = table->kind == OPTION_CHOICE;
+
+		snprintf(usage, sizeof(usage), "--%s%s%s", table->name,
+			 values[table->kind], choice ? table->choices : "");
+		print_range(range, sizeof(range), table);
+		printf("  %-28s %s", usage, table->help);
+		if (table->kind != OPTION_FLAG && !choice)
+			printf(" (%s)", range);
+		printf("\n");
+	}
+}

@@ -1,0 +1,61 @@
+/* run.c - what all processes of a run share; see run.h. */
+#include "run.h"
+
+#include "deadline.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PATH_VARIABLE "LAB_RUN"
+
+static struct run *shared;
+
+static struct run *map(int fd)
+{
+	void *address = mmap(NULL, sizeof(struct run), PROT_READ | PROT_WRITE,
+			     MAP_SHARED, fd, 0);
+
+	return address == MAP_FAILED ? NULL : address;
+}
+
+static struct run *find(void)
+{
+	const char *path = getenv(PATH_VARIABLE);
+	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	struct run *found = fd < 0 ? NULL : map(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+struct run *run(void)
+{
+	static struct run alone;
+
+	if (shared == NULL)
+		shared = find();
+	if (shared == NULL) {
+		alone.start = monotonic_now();
+		shared = &alone;
+	}
+	return shared;
+}
+
+int run_begin(void)
+{
+	int fd = memfd_create("run", MFD_CLOEXEC);
+	char path[64];
+
+	if (fd < 0 || ftruncate(fd, sizeof(struct run)) < 0)
+		return -1;
+	shared = map(fd);
+	if (shared == NULL)
+		return -1;
+	shared->start = monotonic_now();
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	return setenv(PATH_VARIABLE, path, 1);
+}

@@ -1,0 +1,106 @@
+/* say.c - narration and conclusions; see say.h. */
+#include "say.h"
+
+#include "check.h"
+#include "deadline.h"
+#include "io.h"
+#include "process.h"
+#include "run.h"
+#include "terminal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE 512 /* bytes; longer ones are cut, to stay one write */
+
+static const char *speaker;
+static struct conclusion *list;
+static int count;
+static const char *scene_now;
+static bool stepping;
+
+void speak_as(const char *name)
+{
+	speaker = name;
+}
+
+/* One line, one write. A full disk or a closed pipe ends the run. */
+static void put(char *line, int size)
+{
+	if (size > LINE - 2)
+		size = LINE - 2;
+	line[size] = '\n';
+	if (write_full(STDOUT_FILENO, line, size + 1) < 0)
+		die("stdout");
+}
+
+void say(const char *format, ...)
+{
+	const char *name = speaker ? speaker : mp_current_process()->name;
+	char text[LINE], line[LINE];
+	va_list args;
+	int size;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	size = snprintf(line, sizeof(line), "%7.3f  %s%-13s%s %s",
+			monotonic_now() - run()->start, paint(CYAN), name,
+			paint(PLAIN), text);
+	put(line, size);
+}
+
+void show(const char *format, ...)
+{
+	char line[LINE];
+	va_list args;
+	int size;
+
+	va_start(args, format);
+	size = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	put(line, size);
+}
+
+void show_conclusion(const struct conclusion *it, bool with_scene)
+{
+	show("%s%s %s%s%s%s", paint(it->held ? GREEN : RED),
+	     it->held ? "=>" : "!!", with_scene ? it->scene : "",
+	     with_scene ? ": " : "", it->text, paint(PLAIN));
+}
+
+void conclude(bool held, const char *format, ...)
+{
+	struct conclusion *longer =
+		realloc(list, (count + 1) * sizeof(*list)), *it;
+	va_list args;
+
+	if (longer == NULL)
+		die("conclude");
+	list = longer;
+	it = &list[count++];
+	it->scene = scene_now;
+	it->held = held;
+	va_start(args, format);
+	vsnprintf(it->text, sizeof(it->text), format, args);
+	va_end(args);
+
+	show_conclusion(it, false);
+	if (stepping)
+		wait_for_enter();
+}
+
+void conclusions_for(const char *scene, bool step)
+{
+	scene_now = scene;
+	stepping = step;
+}
+
+const struct conclusion *conclusions(int *number)
+{
+	*number = count;
+	return list;
+}

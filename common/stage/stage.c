@@ -1,0 +1,151 @@
+/* stage.c - a lab, and how its scenes are played; see stage.h. */
+#include "stage.h"
+
+#include "deadline.h"
+#include "run.h"
+#include "terminal.h"
+#include "twin.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+static bool want_help, want_version, want_list, want_step;
+static int want_colour = COLOUR_AUTO;
+
+static const struct option_row common_options[] = {
+	{ "list", OPTION_FLAG, &want_list,
+	  .help = "a line a scene: name, tab, question" },
+	{ "step", OPTION_FLAG, &want_step,
+	  .help = "wait for Enter after each question and conclusion" },
+	{ "color", OPTION_CHOICE, &want_colour, .choices = "auto|always|never",
+	  .help = "auto: on a terminal, unless NO_COLOR is set" },
+	{ "help", OPTION_FLAG, &want_help, .help = "this text" },
+	{ "version", OPTION_FLAG, &want_version, .help = "the version" },
+	{ 0 }
+};
+
+static void print_help(const struct lab *lab)
+{
+	printf("Usage: %s [OPTION]... [SCENE]...\n"
+	       "Plays the scenes of the lab on %s, or just those named.\n\n",
+	       program_invocation_short_name, lab->title);
+	if (lab->options != NULL) {
+		printf("Options of this lab:\n");
+		options_help(lab->options);
+		printf("\n");
+	}
+	printf("Options of every lab:\n");
+	options_help(common_options);
+	printf("\nScenes:\n");
+	for (const struct scene *it = lab->scenes; it->name != NULL; it++)
+		printf("  %s\n", it->name);
+	printf("\nExit status: 0 every conclusion held, 1 one did not or the "
+	       "run failed,\n2 the command line was wrong.\n");
+}
+
+static void print_list(const struct lab *lab)
+{
+	for (const struct scene *it = lab->scenes; it->name != NULL; it++)
+		printf("%s\t%s\n", it->name, it->question);
+}
+
+/* For what was asked for instead of a run: a full disk is an error here too. */
+static int printed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "%s: stdout: %s\n", program_invocation_short_name,
+		strerror(errno));
+	return 1;
+}
+
+static const struct scene *find(const struct lab *lab, const char *name)
+{
+	for (const struct scene *it = lab->scenes; it->name != NULL; it++)
+		if (strcmp(it->name, name) == 0)
+			return it;
+	usage_error("'%s' is no scene; --list names them", name);
+}
+
+/* region: play */
+/* The frame of a scene: question, Enter, what happens; see house style. */
+static void play(const struct lab *lab, const struct scene *scene)
+{
+	if (want_step)
+		clear_screen();
+	show("%s%s%s", paint(BOLD), scene->name, paint(PLAIN));
+	show("Predict: %s", scene->question);
+	if (want_step)
+		wait_for_enter();
+	conclusions_for(scene->name, want_step);
+	run()->start = monotonic_now();
+	if (scene == lab->scenes)
+		twin_compare(lab->source);
+	else
+		scene->play();
+	show("%s", "");
+}
+/* endregion */
+
+/* How many conclusions did not hold; with a list of all, for a full run. */
+static int sum_up(bool full)
+{
+	int count, failed = 0;
+	const struct conclusion *all = conclusions(&count);
+
+	if (full && want_step)
+		clear_screen();
+	for (int i = 0; i < count; i++) {
+		if (full)
+			show_conclusion(&all[i], true);
+		failed += !all[i].held;
+	}
+	if (full)
+		show("%d of %d conclusions held", count - failed, count);
+	return failed;
+}
+
+/* A run: its clock and its colours, for every process that will speak. */
+static void begin_run(void)
+{
+	signal(SIGPIPE, SIG_IGN); /* a write fails instead, and says so */
+	check(run_begin());
+	run()->colour = want_colour == COLOUR_ALWAYS ||
+			(want_colour == COLOUR_AUTO && wants_colour());
+	run()->unicode = speaks_utf8();
+}
+
+int stage_main(int argc, char *argv[], const struct lab *lab)
+{
+	int first = options_parse(argc, argv, lab->options, common_options);
+	bool alone = argc - first == 1, full = argc == first;
+
+	for (int i = first; i < argc; i++)
+		find(lab, argv[i]);
+	if (want_help || want_version || want_list) {
+		if (want_help)
+			print_help(lab);
+		else if (want_version)
+			printf("%s %s\n", program_invocation_short_name,
+			       VERSION);
+		else
+			print_list(lab);
+		return printed();
+	}
+
+	begin_run();
+	if (alone && find(lab, argv[first]) == lab->scenes) {
+		lab->scenes->play();
+		return printed();
+	}
+	for (int i = first; i < argc; i++)
+		play(lab, find(lab, argv[i]));
+	for (const struct scene *it = lab->scenes; full && it->name; it++)
+		play(lab, it);
+	return sum_up(full) > 0;
+}

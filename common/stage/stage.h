@@ -1,0 +1,41 @@
+/*
+ * stage.h - a lab: its scenes, and how they are played
+ *
+ * All that a lab includes of stage/. A lab needs a table of scenes, a table of
+ * options if it has any of its own, and a main of two lines:
+ *
+ *	mp_guard(argc, argv);
+ *	return stage_main(argc, argv, &lab);
+ */
+#ifndef STAGE_STAGE_H
+#define STAGE_STAGE_H
+
+#include "check.h"
+#include "deadline.h"
+#include "gate.h"
+#include "options.h"
+#include "say.h"
+
+struct scene {
+	const char *name;     /* for the command line; NULL ends a table */
+	const char *question; /* put before anything runs; under 70 columns */
+	void (*play)(void);
+};
+
+struct lab {
+	const char *source;		  /* __FILE__ of the lab */
+	const char *title;		  /* "fork against spawn" */
+	const struct scene *scenes;	  /* the first one is `program` */
+	const struct option_row *options; /* of its own, or NULL */
+};
+
+/*
+ * Plays the scenes that the command line names, or all. Exit status for main:
+ * 0 every conclusion held, 1 one did not; a wrong command line exits with 2.
+ *
+ * The scene `program`, played alone, is nothing but its play(); in a full run
+ * it is a comparison with the Python program (see twin.h).
+ */
+int stage_main(int argc, char *argv[], const struct lab *lab);
+
+#endif

@@ -1,0 +1,76 @@
+/* terminal.c - what the output goes to; see terminal.h. */
+#include "terminal.h"
+
+#include "io.h"
+#include "run.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *paint(enum colour colour)
+{
+	static const char *const escape[] = {
+		[PLAIN] = "\033[0m",  [BOLD] = "\033[1m",  [GREEN] = "\033[32m",
+		[RED] = "\033[1;31m", [CYAN] = "\033[36m",
+	};
+
+	return run()->colour ? escape[colour] : "";
+}
+
+bool on_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
+bool wants_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR");
+
+	return on_terminal() && (no_colour == NULL || no_colour[0] == '\0');
+}
+
+bool speaks_utf8(void)
+{
+	setlocale(LC_CTYPE, "");
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static void send_escape(const char *sequence)
+{
+	if (on_terminal())
+		write_full(STDOUT_FILENO, sequence, strlen(sequence));
+}
+
+void clear_screen(void)
+{
+	send_escape("\033[H\033[2J\033[3J");
+}
+
+void wait_for_enter(void)
+{
+	static bool at_end;
+	char c = 0;
+
+	if (at_end)
+		return;
+	send_escape("\033[7m Enter \033[0m");
+	while (c != '\n') {
+		ssize_t n = read(STDIN_FILENO, &c, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			at_end = true;
+			break;
+		}
+	}
+	/* The terminal echoed the Enter: go up again, and take the prompt off. */
+	send_escape(at_end ? "\r\033[2K" : "\033[A\r\033[2K");
+}

@@ -1,0 +1,29 @@
+/*
+ * terminal.h - what the output goes to, and what it can show
+ */
+#ifndef STAGE_TERMINAL_H
+#define STAGE_TERMINAL_H
+
+#include <stdbool.h>
+
+enum colour { PLAIN, BOLD, GREEN, RED, CYAN };
+
+/* The escape sequence for it, or "" in a run without colours. */
+const char *paint(enum colour colour);
+
+/* Is stdout a terminal that knows escape sequences (TERM is not dumb)? */
+bool on_terminal(void);
+
+/* What --color=auto comes to: such a terminal, and NO_COLOR unset or empty. */
+bool wants_colour(void);
+
+/* Does the locale encode text in UTF-8? */
+bool speaks_utf8(void);
+
+/* Empties the screen, on a terminal. */
+void clear_screen(void);
+
+/* Waits for Enter on stdin; at its end, no longer waits at all. */
+void wait_for_enter(void);
+
+#endif
