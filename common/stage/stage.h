@@ -10,6 +10,7 @@
 #ifndef STAGE_STAGE_H
 #define STAGE_STAGE_H
 
+#include "chart.h"
 #include "check.h"
 #include "deadline.h"
 #include "gate.h"

@@ -1,0 +1,118 @@
+/*
+ * lab3-again.c - this program once more, by hand
+ *
+ * Several scenes need a child that exec'd this very program, without mp between.
+ * They run it with argv[0] "again", and main() sends such a process here at once.
+ */
+#include "lab3.h"
+
+#include "stage.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STORM_LIMIT 5
+
+const char *this_program(void)
+{
+	static char path[PATH_MAX];
+
+	/* Not "/proc/self/exe" itself: under valgrind that is valgrind. */
+	check(readlink("/proc/self/exe", path, sizeof(path) - 1));
+	return path;
+}
+
+const char *program_beside(const char *name)
+{
+	static char path[2 * PATH_MAX];
+	const char *self = this_program();
+
+	snprintf(path, sizeof(path), "%.*s/%s",
+		 (int)(strrchr(self, '/') - self), self, name);
+	return path;
+}
+
+/* region: exec-again */
+void exec_again(const char *part, int number)
+{
+	char text[16];
+	char *argv[] = { AGAIN, (char *)part, text, NULL };
+
+	snprintf(text, sizeof(text), "%d", number);
+	execve(this_program(), argv, environ);
+	die("execve");
+}
+/* endregion */
+
+/* For `by-hand`: a new image tells who it is. */
+static int tell_image(int fd)
+{
+	int image[2] = { getpid(), variable };
+
+	report(fd, image, sizeof(image));
+	return 0;
+}
+
+/* For `descriptors`: is this number open here? */
+static int tell_descriptor(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* region: storm */
+/* For `no-guard`: what main() would do if nothing refused to. */
+static int start_another(int depth)
+{
+	say("main() again, process %d, depth %d", getpid(), depth);
+	if (depth == STORM_LIMIT)
+		return depth; /* nothing but this line ends it */
+
+	int status = 0;
+	pid_t pid = check(fork());
+
+	if (pid == 0)
+		exec_again("storm", depth + 1);
+	check(waitpid(pid, &status, 0));
+	return WEXITSTATUS(status);
+}
+/* endregion */
+
+int play_again(int argc, char *argv[])
+{
+	int number = argc == 3 ? atoi(argv[2]) : -1;
+
+	speak_as("exec'd child");
+	if (argc == 3 && strcmp(argv[1], "image") == 0) {
+		say("main() began, argv: %s %s %s", argv[0], argv[1], argv[2]);
+		return tell_image(number);
+	}
+	if (argc == 3 && strcmp(argv[1], "descriptor") == 0)
+		return tell_descriptor(number);
+	if (argc == 3 && strcmp(argv[1], "storm") == 0)
+		return start_another(number);
+	return 0; /* "end": for who wants the start and the end alone */
+}
+
+void ask(enum mp_method method, mp_target *target, void *args, size_t args_size,
+	 int keep, void *answer, size_t size)
+{
+	struct gate answers;
+
+	gate_make(&answers);
+	*(int *)args = answers.out;
+
+	struct mp_process p = { .target = target, .args = args,
+				.size = args_size, .method = method,
+				MP_KEEP(answers.out, keep) };
+
+	p.keep_count = keep < 0 ? 1 : 2;
+	check(mp_process_start(&p));
+	close(answers.out); /* or we would wait for ever for a dead child */
+	hear(answers.in, answer, size);
+	check(mp_process_join(&p, -1));
+	close(answers.in);
+}

@@ -1,0 +1,206 @@
+/*
+ * lab3-cost.c - what a start costs
+ *
+ * The scene `cost` of lab 3: start + join, by bare system calls, in parents of
+ * three sizes. A fork copies the page tables of its parent, so it takes longer
+ * the more memory that has touched; posix_spawn(3) shares them until the exec.
+ */
+#include "lab3.h"
+
+#include "stage.h"
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB (1 << 20)
+#define REPEAT 7	    /* times, of which the fastest counts */
+#define LARGE_PAGES 49152   /* pages: 192 MiB of 4 KiB each */
+
+size_t max_rss = 256ul * MIB;
+
+/* --- memory ------------------------------------------------------------------ */
+
+/* The number in a file of /proc or /sys, behind a word or alone; or none. */
+static double number_in(const char *path, const char *format, double none)
+{
+	FILE *file = fopen(path, "re");
+	char line[128];
+	double number;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, format, &number) == 1)
+			none = number;
+	if (file != NULL)
+		fclose(file);
+	return none;
+}
+
+size_t affordable(void)
+{
+	double free = number_in("/proc/meminfo", "MemAvailable: %lf", 0) * 1024;
+	/* In a container: its own limit. "max" there is no number: no limit. */
+	double limit = number_in("/sys/fs/cgroup/memory.max", "%lf", 1e18);
+	double used = number_in("/sys/fs/cgroup/memory.current", "%lf", 0);
+
+	if (limit - used < free)
+		free = limit - used;
+	if (max_rss < free / 4)
+		return max_rss;
+	return (size_t)(free / 4) / MIB * MIB;
+}
+
+void *touch(size_t bytes)
+{
+	void *memory;
+
+	if (bytes == 0)
+		return NULL;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		die("mmap");
+	madvise(memory, bytes, MADV_NOHUGEPAGE); /* they hide a fork's cost */
+	memset(memory, 1, bytes);
+	return memory;
+}
+
+void untouch(void *memory, size_t bytes)
+{
+	if (memory != NULL)
+		munmap(memory, bytes);
+}
+
+bool is_large(size_t bytes)
+{
+	return bytes / sysconf(_SC_PAGESIZE) >= LARGE_PAGES;
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+/* region: start-and-join */
+static void by_fork(void)
+{
+	pid_t pid = check(fork());
+
+	if (pid == 0)
+		_exit(0);
+	check(waitpid(pid, NULL, 0));
+}
+
+static void by_fork_execve(void)
+{
+	pid_t pid = check(fork());
+
+	if (pid == 0)
+		exec_again("end", 0);
+	check(waitpid(pid, NULL, 0));
+}
+
+static void by_posix_spawn(void)
+{
+	char *argv[] = { AGAIN, "end", "0", NULL };
+	pid_t pid;
+
+	if (posix_spawn(&pid, this_program(), NULL, NULL, argv, environ) != 0)
+		die("posix_spawn");
+	check(waitpid(pid, NULL, 0));
+}
+/* endregion */
+
+/* region: fastest */
+double fastest(void (*start_and_join)(void))
+{
+	double best = 0;
+
+	for (int i = 0; i < REPEAT; i++) {
+		double began = monotonic_now(), took;
+
+		start_and_join();
+		took = monotonic_now() - began;
+		if (i == 0 || took < best)
+			best = took;
+	}
+	return best;
+}
+/* endregion */
+
+#define SIZES 3
+#define METHODS 3
+
+static const struct {
+	const char *name;
+	void (*start_and_join)(void);
+} methods[METHODS] = { { "fork", by_fork },
+		       { "fork + execve", by_fork_execve },
+		       { "posix_spawn", by_posix_spawn } };
+
+enum { FORK, FORK_EXECVE, POSIX_SPAWN };
+
+static void measure(size_t bytes, double took[METHODS])
+{
+	void *memory = touch(bytes);
+
+	for (int i = 0; i < METHODS; i++)
+		took[i] = fastest(methods[i].start_and_join);
+	untouch(memory, bytes);
+}
+
+static void draw(const size_t size[SIZES], double took[SIZES][METHODS])
+{
+	double most = 0;
+	char label[40];
+
+	for (int s = 0; s < SIZES; s++)
+		for (int m = 0; m < METHODS; m++)
+			if (took[s][m] > most)
+				most = took[s][m];
+	for (int s = 0; s < SIZES; s++)
+		for (int m = 0; m < METHODS; m++) {
+			snprintf(label, sizeof(label), "%5zu MiB  %s",
+				 size[s] / MIB, methods[m].name);
+			show_bar(label, took[s][m] * 1000, most * 1000, "ms");
+		}
+}
+
+/* Where the line of fork's cost crosses posix_spawn's level. */
+static void show_break_even(size_t large, const double empty[METHODS],
+			    const double full[METHODS])
+{
+	double a_mib = (full[FORK] - empty[FORK]) / ((double)large / MIB);
+
+	if (a_mib > 0)
+		show("fork costs %.3f ms more a MiB; break-even near %.1f MiB",
+		     a_mib * 1000,
+		     (empty[POSIX_SPAWN] - empty[FORK]) / a_mib);
+}
+
+/* region: cost */
+void play_cost(void)
+{
+	size_t large = affordable();
+	size_t size[SIZES] = { 0, large / 8 / MIB * MIB, large };
+	double took[SIZES][METHODS];
+	double *empty = took[0], *full = took[SIZES - 1];
+
+	for (int i = 0; i < SIZES; i++)
+		measure(size[i], took[i]);
+	draw(size, took);
+	show_break_even(large, empty, full);
+
+	conclude(empty[FORK] < empty[FORK_EXECVE] &&
+			 empty[FORK] < empty[POSIX_SPAWN],
+		 "in a small parent fork is the cheapest");
+	if (is_large(large))
+		conclude(full[FORK] >= 3 * full[POSIX_SPAWN],
+			 "with %zu MiB touched posix_spawn is cheaper, %.1f times",
+			 large / MIB, full[FORK] / full[POSIX_SPAWN]);
+	else
+		show("%zu MiB are too few to tell the rest: --max-rss, memory",
+		     large / MIB);
+}
+/* endregion */

@@ -1,0 +1,16 @@
+"""lab3.py - the program that lab3.c mirrors: one child by each start method."""
+
+from multiprocessing import get_context
+
+
+# region: program
+def f(name):
+    print('hello', name)
+
+
+if __name__ == '__main__':
+    for method in 'fork', 'spawn':
+        p = get_context(method).Process(target=f, args=('bob',))
+        p.start()
+        p.join()
+# endregion
