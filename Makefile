@@ -75,7 +75,8 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/mp/%.o $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lcmocka -lpthread -ldl
 
-$(BUILD)/bench: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/libmp.a
+$(BUILD)/bench: $(BUILD)/obj/tests/bench/bench.o \
+		$(BUILD)/libstage.a $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lpthread -ldl
 

@@ -12,33 +12,90 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The children this process started and has not reaped, the newest first. */
+/* A child that this process started and has not reaped. */
 struct child {
-	struct child *next;
 	pid_t pid;
 	bool daemon;
 };
 
-static struct child *children;
-static pid_t children_of; /* a forked process inherits the list: not its own */
+#define FEW 64 /* children; with more at once the list moves to the heap */
 
-static struct mp_current current = { .name = "MainProcess" };
-static unsigned started; /* counts the names that start makes up */
+/*
+ * All that mp keeps in a process. It is small and stands together because each
+ * page that parent or child writes to after a fork costs it a fault.
+ */
+static struct {
+	struct mp_current current;
+	unsigned started;	/* counts the names that start makes up */
+	pid_t owner;		/* whose children: a fork copies the list */
+	size_t count, room;	/* of list: used, and there */
+	struct child *list;	/* few, or memory of malloc(3) */
+	struct child few[FEW];
+} self __attribute__((aligned(1024))) = {
+	.current.name = "MainProcess",
+	.room = FEW,
+	.list = self.few,
+};
 
 const struct mp_current *mp_current_process(void)
 {
-	return &current;
+	return &self.current;
 }
 
 void mp_set_current(const char *name, bool daemon, char **argv)
 {
-	size_t length = strnlen(name, MP_NAME_SIZE - 1);
-
-	memcpy(current.name, name, length); /* snprintf costs a fork 30 us */
-	current.name[length] = '\0';
-	current.daemon = daemon;
-	current.argv = argv;
+	memcpy(self.current.name, name, MP_NAME_SIZE); /* inline: no page of libc */
+	self.current.daemon = daemon;
+	self.current.argv = argv;
 }
+
+/* --- the list of children ------------------------------------------------- */
+
+static void empty_list(void)
+{
+	if (self.list != self.few)
+		free(self.list);
+	self.list = self.few;
+	self.room = FEW;
+	self.count = 0;
+}
+
+/* Makes room for one more, before there is one. */
+static int make_room(void)
+{
+	size_t room = 2 * self.room;
+	struct child *larger;
+
+	if (self.owner != getpid()) { /* we are a copy: its children, not ours */
+		empty_list();
+		self.owner = getpid();
+		self.started = 0;
+	}
+	if (self.count < self.room)
+		return 0;
+	larger = malloc(room * sizeof(*larger));
+	if (larger == NULL)
+		return -1;
+	memcpy(larger, self.list, self.count * sizeof(*larger));
+	if (self.list != self.few)
+		free(self.list);
+	self.list = larger;
+	self.room = room;
+	return 0;
+}
+
+static void forget_child(pid_t pid)
+{
+	for (size_t i = 0; i < self.count; i++)
+		if (self.list[i].pid == pid) {
+			self.list[i] = self.list[--self.count];
+			break;
+		}
+	if (self.count == 0)
+		empty_list();
+}
+
+/* --- start, join and end -------------------------------------------------- */
 
 /* region: reap */
 /* waitpid(2), for the parent alone. 1: reaped, 0: still running, -1: errno. */
@@ -49,55 +106,32 @@ static int reap(struct mp_process *process, int options)
 	do
 		pid = waitpid(process->pid, &process->status, options);
 	while (pid < 0 && errno == EINTR);
-	if (pid <= 0)
-		return pid;
+	if (pid == 0)
+		return 0;
 
-	process->ended = true;
-	for (struct child **at = &children; *at != NULL; at = &(*at)->next) {
-		struct child *it = *at;
-
-		if (it->pid == pid) {
-			*at = it->next;
-			free(it);
-			break;
-		}
+	forget_child(process->pid);
+	if (pid < 0) {
+		process->parent = 0; /* reaped elsewhere: nobody's child now */
+		return -1;
 	}
+	process->ended = true;
 	return 1;
 }
 /* endregion */
-
-/* Forgets the list of another process, whose copy this one is. */
-static void own_the_list(void)
-{
-	if (children_of == getpid())
-		return;
-	while (children != NULL) {
-		struct child *next = children->next;
-
-		free(children);
-		children = next;
-	}
-	children_of = getpid();
-	started = 0;
-}
 
 /* region: end-children */
 /* A process that ends terminates its daemonic children and waits for all. */
 static void end_children(void)
 {
-	if (children_of != getpid())
+	if (self.owner != getpid())
 		return;
-	for (struct child *it = children; it != NULL; it = it->next)
-		if (it->daemon)
-			kill(it->pid, SIGTERM);
-	while (children != NULL) {
-		struct child *next = children->next;
-
-		while (waitpid(children->pid, NULL, 0) < 0 && errno == EINTR)
+	for (size_t i = 0; i < self.count; i++)
+		if (self.list[i].daemon)
+			kill(self.list[i].pid, SIGTERM);
+	for (size_t i = 0; i < self.count; i++)
+		while (waitpid(self.list[i].pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		free(children);
-		children = next;
-	}
+	empty_list();
 }
 /* endregion */
 
@@ -106,7 +140,7 @@ void mp_leave(int status)
 {
 	end_children();
 	if (fflush(NULL) != 0 && (status & 255) == 0) {
-		perror(current.name); /* its output is not whole */
+		perror(self.current.name); /* its output is not whole */
 		status = 1;
 	}
 	_exit(status & 255);
@@ -121,7 +155,7 @@ static pid_t fork_child(const struct mp_process *process)
 	fflush(NULL); /* or the child's copy of the buffer comes out too */
 	switch (pid = fork()) {
 	case 0:
-		mp_set_current(process->name, process->daemon, current.argv);
+		mp_set_current(process->name, process->daemon, self.current.argv);
 		mp_leave(process->target(process->args, process->size));
 	default:
 		return pid;
@@ -132,11 +166,11 @@ static pid_t fork_child(const struct mp_process *process)
 /* Python's names: "Process-1", and its first child "Process-1:1". */
 static void make_name(char *name)
 {
-	bool is_main = strcmp(current.name, "MainProcess") == 0;
+	bool is_main = strcmp(self.current.name, "MainProcess") == 0;
 
-	started++;
+	self.started++;
 	snprintf(name, MP_NAME_SIZE, is_main ? "%s-%u" : "%.20s:%u",
-		 is_main ? "Process" : current.name, started);
+		 is_main ? "Process" : self.current.name, self.started);
 }
 
 static _Noreturn void refuse(void)
@@ -169,7 +203,7 @@ static int check_caller(const struct mp_process *process)
 		errno = EINVAL;
 	else if (process->pid != 0)
 		errno = EALREADY;
-	else if (current.daemon)
+	else if (self.current.daemon)
 		errno = EPERM;
 	else
 		return 0;
@@ -179,17 +213,14 @@ static int check_caller(const struct mp_process *process)
 /* region: start */
 int mp_process_start(struct mp_process *process)
 {
-	struct child *child;
 	pid_t pid;
 
 	if (check_caller(process) < 0)
 		return -1;
-	child = malloc(sizeof(*child));
-	if (child == NULL)
+	if (self.owner == 0)
+		atexit(end_children); /* a fork inherits that, too */
+	if (make_room() < 0)
 		return -1;
-	if (children_of == 0)
-		atexit(end_children);
-	own_the_list();
 	if (process->name[0] == '\0')
 		make_name(process->name);
 
@@ -197,12 +228,9 @@ int mp_process_start(struct mp_process *process)
 		pid = mp_spawn_launch(process);
 	else
 		pid = fork_child(process);
-	if (pid < 0) {
-		free(child);
+	if (pid < 0)
 		return -1;
-	}
-	*child = (struct child){ children, pid, process->daemon };
-	children = child;
+	self.list[self.count++] = (struct child){ pid, process->daemon };
 	process->pid = pid;
 	process->parent = getpid();
 	process->ended = false;
@@ -277,14 +305,9 @@ int mp_process_kill(const struct mp_process *process)
 
 size_t mp_active_children(pid_t *pids, size_t max)
 {
-	size_t count = 0;
-
-	if (children_of != getpid())
+	if (self.owner != getpid())
 		return 0;
-	for (struct child *it = children; it != NULL; it = it->next) {
-		if (count < max)
-			pids[count] = it->pid;
-		count++;
-	}
-	return count;
+	for (size_t i = 0; i < self.count && i < max; i++)
+		pids[i] = self.list[i].pid;
+	return self.count;
 }

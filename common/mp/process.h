@@ -60,7 +60,7 @@ struct mp_process {
 
 	/* What start and join fill in. */
 	pid_t pid;    /* 0: not started */
-	pid_t parent; /* who started it, and alone can join it */
+	pid_t parent; /* who started it, and alone can join it; 0: nobody can */
 	bool ended;   /* and reaped: the pid may be somebody else's by now */
 	int status;   /* waitpid(2)'s status word, once ended */
 };
@@ -93,7 +93,7 @@ void mp_guard(int argc, char *argv[]);
  * ENXIO   target has no exported name to travel by: it is static, or the
  *         program was linked without -rdynamic
  * E2BIG   size is over MP_ARGS_MAX, or this program's argv is very long
- * EMFILE, ENFILE  no descriptors left (three are needed for a moment)
+ * EMFILE, ENFILE  no descriptors left (two are needed for a moment)
  * EBADF   one of keep is not open
  * ENOENT, EACCES, ETXTBSY ...  execve(2) of this program failed
  *

@@ -127,7 +127,8 @@ static bool is_kept(const struct mp_process *process, int fd)
 
 /* region: keep-just */
 /*
- * The child is to close every descriptor but 0 to 2, the pipe and those kept.
+ * The child is to close every descriptor but 0 to 2, the pipe and those kept;
+ * those that are close-on-exec close by themselves.
  * adddup2 of a descriptor onto itself clears its close-on-exec flag.
  * 0, or an errno.
  */
@@ -140,8 +141,8 @@ static int keep_just(posix_spawn_file_actions_t *actions,
 	if (count < 0)
 		return errno;
 	for (ssize_t i = 0; i < count && error == 0; i++)
-		if (open[i] > 2 && open[i] != handle &&
-		    !is_kept(process, open[i]))
+		if (open[i] > 2 && !is_kept(process, open[i]) &&
+		    fcntl(open[i], F_GETFD) == 0) /* not close-on-exec */
 			error = posix_spawn_file_actions_addclose(actions,
 								  open[i]);
 	free(open);

@@ -2,7 +2,8 @@
  * lab3-again.c - this program once more, by hand
  *
  * Several scenes need a child that exec'd this very program, without mp between.
- * They run it with argv[0] "again", and main() sends such a process here at once.
+ * They run it with argv[1] "--again", and main() sends such a process here at
+ * once.
  */
 #include "lab3.h"
 
@@ -40,11 +41,11 @@ const char *program_beside(const char *name)
 void exec_again(const char *part, int number)
 {
 	char text[16];
-	char *argv[] = { AGAIN, (char *)part, text, NULL };
+	const char *path = this_program();
 
 	snprintf(text, sizeof(text), "%d", number);
-	execve(this_program(), argv, environ);
-	die("execve");
+	execl(path, "lab3", AGAIN, part, text, (char *)NULL);
+	die(path);
 }
 /* endregion */
 
@@ -83,16 +84,17 @@ static int start_another(int depth)
 
 int play_again(int argc, char *argv[])
 {
-	int number = argc == 3 ? atoi(argv[2]) : -1;
+	const char *part = argc == 4 ? argv[2] : "";
+	int number = argc == 4 ? atoi(argv[3]) : -1;
 
 	speak_as("exec'd child");
-	if (argc == 3 && strcmp(argv[1], "image") == 0) {
-		say("main() began, argv: %s %s %s", argv[0], argv[1], argv[2]);
+	if (strcmp(part, "image") == 0) {
+		say("main() began, argv: lab3 %s %s %s", argv[1], part, argv[3]);
 		return tell_image(number);
 	}
-	if (argc == 3 && strcmp(argv[1], "descriptor") == 0)
+	if (strcmp(part, "descriptor") == 0)
 		return tell_descriptor(number);
-	if (argc == 3 && strcmp(argv[1], "storm") == 0)
+	if (strcmp(part, "storm") == 0)
 		return start_another(number);
 	return 0; /* "end": for who wants the start and the end alone */
 }

@@ -103,7 +103,7 @@ static void by_fork_execve(void)
 
 static void by_posix_spawn(void)
 {
-	char *argv[] = { AGAIN, "end", "0", NULL };
+	char *argv[] = { "lab3", AGAIN, "end", "0", NULL };
 	pid_t pid;
 
 	if (posix_spawn(&pid, this_program(), NULL, NULL, argv, environ) != 0)

@@ -20,17 +20,17 @@ int main(int argc, char *argv[]);
 
 /* --- lab3-again.c: this program once more, by hand ------------------------- */
 
-#define AGAIN "again" /* argv[0] of this program when a scene exec'd it */
+#define AGAIN "--again" /* argv[1] of this program when a scene exec'd it */
 
 /* The path of this program; of another one that was built beside it. */
 const char *this_program(void);
 const char *program_beside(const char *name);
 
-/* What main() does in such a process: argv[1] is the part it plays. */
+/* What main() does in such a process: argv[2] is the part it plays. */
 int play_again(int argc, char *argv[]);
 
 /* For a forked child: execve(2) of this program in that part. The number
- * becomes argv[2]; it is a descriptor to report to, without close-on-exec. */
+ * becomes argv[3]; it is a descriptor to report to, without close-on-exec. */
 _Noreturn void exec_again(const char *part, int number);
 
 /*

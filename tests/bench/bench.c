@@ -1,0 +1,306 @@
+/*
+ * bench.c - mp against the bare system calls and against CPython, in one run
+ *
+ * Usage: build/bench [--seconds=SECONDS]
+ *
+ * For each row the three take turns, so that whatever else the machine does
+ * meets all of them; the minimum of each counts. CPython runs in a process of
+ * its own (bench.py), which is asked through a pipe and times itself. Without
+ * python3 its column stays empty.
+ *
+ * bare: fork + _exit + waitpid with the same two flushes of stdio; posix_spawn
+ * + waitpid of this very program, which then ends at once.
+ */
+#include "deadline.h"
+#include "options.h"
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GIB (1ul << 30)
+#define END_AT_ONCE "end-at-once"
+
+static double seconds = 2; /* a row */
+static char *program;	   /* the path of this one */
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* --- ours ------------------------------------------------------------------ */
+
+int end_at_once(const void *args, size_t size)
+{
+	(void)args;
+	return (int)size;
+}
+
+static void ours(enum mp_method method)
+{
+	struct mp_process p = { .target = end_at_once, .method = method };
+
+	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0)
+		fail("mp_process");
+}
+
+static void ours_fork(void)
+{
+	ours(MP_FORK);
+}
+
+static void ours_spawn(void)
+{
+	ours(MP_SPAWN);
+}
+
+/* --- bare ------------------------------------------------------------------ */
+
+static void bare_fork(void)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		fflush(NULL);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+		fail("fork");
+}
+
+static void bare_spawn(void)
+{
+	char *argv[] = { END_AT_ONCE, NULL };
+	pid_t pid;
+
+	errno = posix_spawn(&pid, program, NULL, NULL, argv, environ);
+	if (errno != 0 || waitpid(pid, NULL, 0) < 0)
+		fail("posix_spawn");
+}
+
+/* --- CPython --------------------------------------------------------------- */
+
+static FILE *to_python, *from_python; /* NULL: there is none */
+
+/* The script lies beside the source of this file, below the tree's top. */
+static void start_python(void)
+{
+	char script[PATH_MAX] = "";
+	int ask[2], answer[2];
+	char *slash;
+
+	snprintf(script, sizeof(script), "%s", program);
+	while ((slash = strrchr(script, '/')) != NULL) {
+		strcpy(slash, "/tests/bench/bench.py");
+		if (access(script, R_OK) == 0)
+			break;
+		*slash = '\0';
+	}
+	if (slash == NULL)
+		return;
+	if (pipe2(ask, O_CLOEXEC) < 0 || pipe2(answer, O_CLOEXEC) < 0)
+		fail("pipe2");
+	switch (fork()) {
+	case -1:
+		fail("fork");
+	case 0:
+		dup2(ask[0], STDIN_FILENO);
+		dup2(answer[1], STDOUT_FILENO);
+		execlp("python3", "python3", script, (char *)NULL);
+		_exit(127);
+	}
+	close(ask[0]);
+	close(answer[1]); /* or we would wait for ever if there is no python3 */
+	to_python = fdopen(ask[1], "w");
+	from_python = fdopen(answer[0], "r");
+}
+
+/* What it took CPython, in seconds; NAN without one. */
+static double ask_python(const char *what, size_t number)
+{
+	double took;
+
+	if (to_python == NULL)
+		return NAN;
+	fprintf(to_python, "%s %zu\n", what, number);
+	if (fflush(to_python) == 0 && fscanf(from_python, "%lf", &took) == 1)
+		return took;
+	to_python = NULL;
+	fprintf(stderr, "bench: no python3 that answers: skipped its column\n");
+	return NAN;
+}
+
+/* --- the table ------------------------------------------------------------- */
+
+static const struct row {
+	const char *name;
+	void (*ours)(void);
+	void (*bare)(void);
+	const char *cpython; /* what bench.py is asked */
+	size_t memory;	     /* bytes touched in the parent */
+} rows[] = {
+	{ "start-join-fork", ours_fork, bare_fork, "fork", 0 },
+	{ "start-join-spawn", ours_spawn, bare_spawn, "spawn", 0 },
+	{ "start-join-fork-1GiB", ours_fork, bare_fork, "fork", GIB },
+	{ "start-join-spawn-1GiB", ours_spawn, bare_spawn, "spawn", GIB },
+};
+
+static void keep_least(double *least, double took)
+{
+	if (isnan(*least) || took < *least)
+		*least = took;
+}
+
+static double time_of(void (*call)(void))
+{
+	double began = monotonic_now();
+
+	call();
+	return monotonic_now() - began;
+}
+
+struct result {
+	double ours, bare, cpython; /* seconds; NAN: not measured */
+};
+
+/* The three in turn until the time is up, CPython for half of it at most. */
+static struct result measure(const struct row *row)
+{
+	struct result least = { NAN, NAN, NAN };
+	double began = monotonic_now(), python_time = 0;
+
+	do {
+		keep_least(&least.ours, time_of(row->ours));
+		keep_least(&least.bare, time_of(row->bare));
+		if (python_time <= (monotonic_now() - began) / 2) {
+			double asked = monotonic_now();
+
+			keep_least(&least.cpython, ask_python(row->cpython, 0));
+			python_time += monotonic_now() - asked;
+		}
+	} while (monotonic_now() - began < seconds);
+	return least;
+}
+
+static void *touch(size_t bytes)
+{
+	void *memory;
+
+	if (bytes == 0)
+		return NULL;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		fail("1 GiB of memory");
+	madvise(memory, bytes, MADV_NOHUGEPAGE);
+	memset(memory, 1, bytes);
+	return memory;
+}
+
+/* A number with so many decimals, or nothing where it was not measured. */
+static const char *figure(double number, char text[32])
+{
+	snprintf(text, 32, isnan(number) ? "" : "%.1f", number);
+	return text;
+}
+
+static void print_row(const char *name, const struct result *it, FILE *tsv)
+{
+	char ours[32], bare[32], python[32], ratio[32] = "", times[32] = "";
+
+	figure(it->ours * 1e6, ours);
+	figure(it->bare * 1e6, bare);
+	figure(it->cpython * 1e6, python);
+	snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
+	if (!isnan(it->cpython))
+		snprintf(times, sizeof(times), "%.0f",
+			 it->cpython / it->ours);
+	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", name, "us", ours, bare,
+	       python, ratio, times);
+	fflush(stdout);
+	if (fprintf(tsv, "%s\tus\t%s\t%s\t%s\n", name, ours, bare, python) < 0)
+		fail("the tsv");
+}
+
+static void print_notes(void)
+{
+	printf("\nThe minimum of interleaved runs, in microseconds.\n"
+	       "bare, fork: fork + _exit + waitpid with the same two flushes of "
+	       "stdio.\n"
+	       "bare, spawn: posix_spawn + waitpid of a program of the same "
+	       "size, which ends.\n"
+	       "1GiB: the parent has touched so much, in small pages; so has "
+	       "CPython's.\n");
+}
+
+/* The folder of this program. */
+static char *beside(const char *name)
+{
+	static char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%.*s/%s",
+		 (int)(strrchr(program, '/') - program), program, name);
+	return path;
+}
+
+static void play(FILE *tsv)
+{
+	fprintf(tsv, "row\tunit\tours\tbare\tcpython\n");
+	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", "row", "unit", "ours",
+	       "bare", "cpython", "ours/bare", "cpython/ours");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *memory = touch(rows[i].memory);
+		struct result result;
+
+		ask_python("touch", rows[i].memory);
+		result = measure(&rows[i]);
+		print_row(rows[i].name, &result, tsv);
+		ask_python("touch", 0);
+		if (memory != NULL)
+			munmap(memory, rows[i].memory);
+	}
+	print_notes();
+}
+
+int main(int argc, char *argv[])
+{
+	static char path[PATH_MAX];
+	const struct option_row options[] = {
+		{ "seconds", OPTION_SECONDS, &seconds, 0.01, 600,
+		  .help = "for each row" },
+		{ 0 }
+	};
+	FILE *tsv;
+
+	if (strcmp(argv[0], END_AT_ONCE) == 0)
+		_exit(0); /* the bare spawn's child */
+	mp_guard(argc, argv);
+	if (options_parse(argc, argv, options, NULL) < argc)
+		usage_error("'%s' is no option", argv[optind]);
+	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		fail("/proc/self/exe");
+	program = path;
+	signal(SIGPIPE, SIG_IGN);
+
+	tsv = fopen(beside("bench.tsv"), "we");
+	if (tsv == NULL)
+		fail("bench.tsv");
+	start_python();
+	play(tsv);
+	if (fclose(tsv) != 0 || fflush(stdout) != 0)
+		fail("writing the table");
+	return 0;
+}
