@@ -2,7 +2,9 @@
 
 VERSION := 0.1
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
 BUILD ?= build
 
@@ -107,15 +109,20 @@ lab%-valgrind: programs ## runs lab N under memcheck
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: test doctor faults valgrind bench guide guide-check clean
-test: programs $(mp_tests) ## runs the tests, under a minute
+.PHONY: cmocka test doctor faults valgrind sanitize bench guide guide-check clean
+cmocka: $(mp_tests)
+
+test: programs cmocka ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run
 
-faults: programs $(mp_tests) ## the same tests with their storms at full length
+faults: programs cmocka ## the same tests with their storms at full length
 	@BUILD=$(BUILD) STORM=full tests/run
 
 valgrind: programs ## plays every lab under memcheck, all its processes
 	@tests/valgrind $(BUILD) $(labs)
+
+sanitize: ## plays every lab with the address sanitizer
+	@CC=$(CC) tests/sanitize $(labs)
 
 bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 	@$(BUILD)/bench $(ARGS)

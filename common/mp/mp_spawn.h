@@ -36,7 +36,7 @@ bool mp_spawn_bootstrapping(void);
 pid_t mp_spawn_launch(const struct mp_process *process);
 
 /* process.c's part: what a process is to know of itself from now on. */
-void mp_set_current(const char *name, bool daemon, char **argv);
+void mp_set_current(const struct mp_current *current);
 
 /* process.c's part: how a child leaves once its target has answered. */
 _Noreturn void mp_leave(int status);

@@ -42,11 +42,9 @@ const struct mp_current *mp_current_process(void)
 	return &self.current;
 }
 
-void mp_set_current(const char *name, bool daemon, char **argv)
+void mp_set_current(const struct mp_current *current)
 {
-	memcpy(self.current.name, name, MP_NAME_SIZE); /* inline: no page of libc */
-	self.current.daemon = daemon;
-	self.current.argv = argv;
+	self.current = *current;
 }
 
 /* --- the list of children ------------------------------------------------- */
@@ -155,7 +153,8 @@ static pid_t fork_child(const struct mp_process *process)
 	fflush(NULL); /* or the child's copy of the buffer comes out too */
 	switch (pid = fork()) {
 	case 0:
-		mp_set_current(process->name, process->daemon, self.current.argv);
+		memcpy(self.current.name, process->name, MP_NAME_SIZE);
+		self.current.daemon = process->daemon;
 		mp_leave(process->target(process->args, process->size));
 	default:
 		return pid;

@@ -231,7 +231,7 @@ static void receive_head(int fd, struct hand_over *head)
 	if (read_full(fd, head, sizeof(*head)) != sizeof(*head) ||
 	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0 ||
 	    head->args_size > MP_ARGS_MAX ||
-	    head->strings_size > HAND_OVER_MAX || head->strings_size < 2)
+	    head->strings_size > HAND_OVER_MAX)
 		fail(HANDLE "%d: no hand-over of mp_process_start()", fd);
 }
 
@@ -240,28 +240,31 @@ static void receive_head(int fd, struct hand_over *head)
 static _Noreturn void become(int fd)
 {
 	struct hand_over head;
-	char *args, *strings, *name, *target_name, **argv;
+	char *args, *strings, **argv;
+	struct mp_current self = { 0 };
 	mp_target *target;
 
 	receive_head(fd, &head);
 	args = receive(fd, head.args_size);
-	name = strings = receive(fd, head.strings_size);
+	strings = receive(fd, head.strings_size);
 	close(fd);
 
-	target_name = name + strlen(name) + 1;
-	strings = target_name + strlen(target_name) + 1;
+	snprintf(self.name, sizeof(self.name), "%s", strings);
+	strings += strlen(strings) + 1;
+	target = (mp_target *)dlsym(RTLD_DEFAULT, strings);
+	if (target == NULL)
+		fail("%s: no such function in this program", strings);
 	argv = calloc(head.argc + 1, sizeof(*argv));
 	if (argv == NULL)
 		fail("no memory for argv");
 	for (uint32_t i = 0; i < head.argc; i++) {
-		argv[i] = strings;
 		strings += strlen(strings) + 1;
+		argv[i] = strings;
 	}
 
-	target = (mp_target *)dlsym(RTLD_DEFAULT, target_name);
-	if (target == NULL)
-		fail("%s: no such function in this program", target_name);
-	mp_set_current(name, head.daemon, argv);
+	self.daemon = head.daemon;
+	self.argv = argv;
+	mp_set_current(&self);
 	guard_passed = true;
 	mp_leave(target(args, head.args_size));
 }
@@ -274,8 +277,11 @@ void mp_guard(int argc, char *argv[])
 	long fd;
 
 	if (argc < 2 || strcmp(argv[1], MARK) != 0) {
+		struct mp_current self = *mp_current_process();
+
+		self.argv = argv;
+		mp_set_current(&self);
 		guard_passed = true;
-		mp_set_current("MainProcess", false, argv);
 		return;
 	}
 	if (argc != 3 || strncmp(argv[2], HANDLE, strlen(HANDLE)) != 0)

@@ -70,7 +70,7 @@ static void read_argv(char *text, size_t room)
 	for (char *c = first; c + 1 < line + size; c++)
 		if (*c == '\0')
 			*c = ' ';
-	snprintf(text, room, "%s", first);
+	snprintf(text, room, "%.*s", (int)room - 1, first);
 }
 
 /* region: look-around */

@@ -191,7 +191,6 @@ static void expect_start_fails(struct mp_process *p, int error)
 
 /*
  * Runs a test's dangerous part in a process of its own; 0 from it is success.
- * It leaves by exit(3), as a main program does.
  */
 static void apart(int (*part)(void))
 {
@@ -201,8 +200,12 @@ static void apart(int (*part)(void))
 	fflush(NULL);
 	pid = fork();
 	assert_true(pid >= 0);
-	if (pid == 0)
-		exit(part());
+	if (pid == 0) {
+		int status = part();
+
+		fflush(NULL);
+		_exit(status);
+	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
@@ -489,6 +492,7 @@ static int spawn_with_few_descriptors(void)
 	while ((next = dup(0)) < open[count - 1])
 		;
 	close(next);
+	free(open);
 	for (int more = 0; more < 3; more++) {
 		struct mp_process p = { .target = end_like,
 					.method = MP_SPAWN };
@@ -597,7 +601,7 @@ static int end_with_children(void)
 	if (mp_process_start(&daemon) < 0 || mp_process_start(&ordinary) < 0)
 		return 1;
 	*daemon_pid = daemon.pid;
-	return 0; /* apart() calls exit: main's end */
+	exit(0); /* as main's end does */
 }
 
 static void the_end_of_a_parent_ends_its_daemons(void **state)
