@@ -26,10 +26,10 @@ struct child {
  */
 static struct {
 	struct mp_current current;
-	unsigned started;	/* counts the names that start makes up */
-	pid_t owner;		/* whose children: a fork copies the list */
-	size_t count, room;	/* of list: used, and there */
-	struct child *list;	/* few, or memory of malloc(3) */
+	unsigned started;   /* counts the names that start makes up */
+	pid_t owner;	    /* whose children: a fork copies the list */
+	size_t count, room; /* of list: used, and there */
+	struct child *list; /* few, or memory of malloc(3) */
 	struct child few[FEW];
 } self __attribute__((aligned(1024))) = {
 	.current.name = "MainProcess",
@@ -64,8 +64,8 @@ static int make_room(void)
 	size_t room = 2 * self.room;
 	struct child *larger;
 
-	if (self.owner != getpid()) { /* we are a copy: its children, not ours */
-		empty_list();
+	if (self.owner != getpid()) {
+		empty_list(); /* a fork's copy: its parent's children */
 		self.owner = getpid();
 		self.started = 0;
 	}

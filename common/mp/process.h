@@ -26,8 +26,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define MP_NAME_SIZE 32	     /* bytes of a name, its final 0 included */
-#define MP_ARGS_MAX 32768    /* bytes of arguments a spawned child can get */
+#define MP_NAME_SIZE   32      /* bytes of a name, its final 0 included */
+#define MP_ARGS_MAX    32768   /* bytes of arguments a spawned child can get */
 #define MP_NO_EXITCODE INT_MIN /* Python's None: not ended, or not started */
 
 enum mp_method {
@@ -42,8 +42,8 @@ typedef int mp_target(const void *args, size_t size);
 #define MP_ARGS(object) .args = &(object), .size = sizeof(object)
 
 /* The descriptors a spawned child keeps, under their numbers: MP_KEEP(a, b). */
-#define MP_KEEP(...)                                                           \
-	.keep = (const int[]){ __VA_ARGS__ },                                  \
+#define MP_KEEP(...)                          \
+	.keep = (const int[]){ __VA_ARGS__ }, \
 	.keep_count = sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int)
 
 struct mp_process {

@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK "--multiprocessing-fork"
-#define HANDLE "pipe_handle="
-#define MAGIC "mp-spawn"
+#define MARK	      "--multiprocessing-fork"
+#define HANDLE	      "pipe_handle="
+#define MAGIC	      "mp-spawn"
 #define HAND_OVER_MAX 65536 /* bytes: what a new pipe holds */
 
 /* What comes first through the pipe. The arguments and the strings follow. */
@@ -227,11 +227,11 @@ static void receive_head(int fd, struct hand_over *head)
 	/* Somebody may have typed the number: a terminal would be read. */
 	if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
 		fail(HANDLE "%d: no pipe; only mp_process_start() starts "
-			    "a program like this", fd);
+			    "a program like this",
+		     fd);
 	if (read_full(fd, head, sizeof(*head)) != sizeof(*head) ||
 	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0 ||
-	    head->args_size > MP_ARGS_MAX ||
-	    head->strings_size > HAND_OVER_MAX)
+	    head->args_size > MP_ARGS_MAX || head->strings_size > HAND_OVER_MAX)
 		fail(HANDLE "%d: no hand-over of mp_process_start()", fd);
 }
 

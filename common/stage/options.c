@@ -29,8 +29,8 @@ static void print_size(char *text, size_t room, double bytes)
 {
 	const char *unit = "";
 
-	for (const char *larger = "KMG"; *larger != '\0' && bytes >= 1024 &&
-					 (size_t)bytes % 1024 == 0;
+	for (const char *larger = "KMG";
+	     *larger != '\0' && bytes >= 1024 && (size_t)bytes % 1024 == 0;
 	     larger++) {
 		bytes /= 1024;
 		unit = larger;
@@ -135,11 +135,12 @@ static int append(const struct option_row *table, struct option *to,
 		  const struct option_row **rows, int count)
 {
 	for (; table != NULL && table->name != NULL && count < MOST; table++) {
+		bool flag = table->kind == OPTION_FLAG;
+
 		to[count] = (struct option){
-			table->name,
-			table->kind == OPTION_FLAG ? no_argument :
-						     required_argument,
-			NULL, count + 1
+			.name = table->name,
+			.has_arg = flag ? no_argument : required_argument,
+			.val = count + 1,
 		};
 		rows[count++] = table;
 	}
@@ -196,8 +197,10 @@ void options_help(const struct option_row *table)
 {
 	for (; table != NULL && table->name != NULL; table++) {
 		static const char *const values[] = {
-			[OPTION_FLAG] = "",	       [OPTION_NUMBER] = "=N",
-			[OPTION_SECONDS] = "=SECONDS", [OPTION_SIZE] = "=SIZE",
+			[OPTION_FLAG] = "",
+			[OPTION_NUMBER] = "=N",
+			[OPTION_SECONDS] = "=SECONDS",
+			[OPTION_SIZE] = "=SIZE",
 			[OPTION_CHOICE] = "=",
 		};
 		char usage[64], range[160];

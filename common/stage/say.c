@@ -74,13 +74,12 @@ void show_conclusion(const struct conclusion *it, bool with_scene)
 
 void conclude(bool held, const char *format, ...)
 {
-	struct conclusion *longer =
-		realloc(list, (count + 1) * sizeof(*list)), *it;
+	struct conclusion *it;
 	va_list args;
 
-	if (longer == NULL)
+	list = realloc(list, (count + 1) * sizeof(*list));
+	if (list == NULL)
 		die("conclude");
-	list = longer;
 	it = &list[count++];
 	it->scene = scene_now;
 	it->held = held;

@@ -40,8 +40,8 @@ static void run_and_keep(char *argv[], struct output *output)
 	output->size = 0;
 	output->status = NOT_RUN;
 	if (error == 0) {
-		output->size = check(read_full(end[0], output->text,
-					       sizeof(output->text)));
+		output->size = check(
+			read_full(end[0], output->text, sizeof(output->text)));
 		check(waitpid(pid, &status, 0));
 		output->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	}
@@ -76,9 +76,9 @@ static void show_output(const char *command, struct output *output)
 	char *rest = output->text, *line;
 
 	show("$ %s", command);
-	output->text[output->size < sizeof(output->text) ?
-			     output->size :
-			     sizeof(output->text) - 1] = '\0';
+	output->text[output->size < sizeof(output->text)
+			     ? output->size
+			     : sizeof(output->text) - 1] = '\0';
 	while ((line = strsep(&rest, "\n")) != NULL && rest != NULL)
 		show("%s", line);
 }

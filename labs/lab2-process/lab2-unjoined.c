@@ -51,7 +51,8 @@ void play_zombie(void)
 	char unjoined, joined;
 
 	check(mp_process_start(&p));
-	check(waitid(P_PID, p.pid, &info, WEXITED | WNOWAIT)); /* and leave it */
+	/* WNOWAIT: tell of its end, but leave it as it is. */
+	check(waitid(P_PID, p.pid, &info, WEXITED | WNOWAIT));
 	unjoined = state_of(p.pid, &parent);
 	say("%d has ended, nobody has joined it: state %c", p.pid, unjoined);
 	conclude(unjoined == 'Z' && parent == getpid(),
@@ -114,7 +115,8 @@ static int leave_a_child(const void *args, size_t size)
 void play_orphan(void)
 {
 	struct family family;
-	struct mp_process p = { .target = leave_a_child, MP_ARGS(family),
+	struct mp_process p = { .target = leave_a_child,
+				MP_ARGS(family),
 				.name = "parent" };
 	struct orphan it;
 	int status = 0;
@@ -143,13 +145,15 @@ void play_orphan(void)
 
 /* --- daemon -------------------------------------------------------------- */
 
+struct sightings {
+	pid_t daemon;
+	double terminated, finished; /* times; 0: it never happened */
+};
+
 struct household {
 	struct gate ready;	 /* opened by the daemonic child */
 	struct gate daemon_ends; /* opened by it when SIGTERM has come */
-	struct {
-		pid_t daemon;
-		double terminated, finished; /* times; 0: it never happened */
-	} *seen;
+	struct sightings *seen;
 };
 
 /* region: daemon */
@@ -187,11 +191,15 @@ static int finish_work(const void *args, size_t size)
 static int parent_of_two(const void *args, size_t size)
 {
 	struct household house = *(const struct household *)args;
-	struct mp_process daemon = { .target = serve, .args = args,
-				     .size = size, .name = "daemonic",
+	struct mp_process daemon = { .target = serve,
+				     .args = args,
+				     .size = size,
+				     .name = "daemonic",
 				     .daemon = true };
-	struct mp_process ordinary = { .target = finish_work, .args = args,
-				       .size = size, .name = "ordinary" };
+	struct mp_process ordinary = { .target = finish_work,
+				       .args = args,
+				       .size = size,
+				       .name = "ordinary" };
 
 	check(mp_process_start(&daemon));
 	check(mp_process_start(&ordinary));
@@ -204,7 +212,8 @@ static int parent_of_two(const void *args, size_t size)
 static void play_end_of_a_parent(void)
 {
 	struct household house = { .seen = shared_memory(sizeof(*house.seen)) };
-	struct mp_process p = { .target = parent_of_two, MP_ARGS(house),
+	struct mp_process p = { .target = parent_of_two,
+				MP_ARGS(house),
 				.name = "parent" };
 	double joined;
 
@@ -238,11 +247,12 @@ static int lead_a_group(const void *args, size_t size)
 {
 	struct mp_process child[GROUP - 1];
 
-	check(setpgid(0, 0)); /* as a shell does for each job */
+	check(setpgid(0, 0));	 /* as a shell does for each job */
 	signal(SIGINT, SIG_DFL); /* a background job may have it ignored */
 	for (int i = 0; i < GROUP - 1; i++) {
 		child[i] = (struct mp_process){ .target = wait_for_ctrl_c,
-						.args = args, .size = size };
+						.args = args,
+						.size = size };
 		check(mp_process_start(&child[i]));
 	}
 	return wait_for_ctrl_c(args, size);
@@ -265,7 +275,8 @@ static void play_ctrl_c(void)
 	check(mp_process_join(&leader, PATIENCE));
 	interrupted += mp_process_exitcode(&leader) == -SIGINT;
 	while (waitpid(-leader.pid, &status, 0) > 0)
-		interrupted += WIFSIGNALED(status) && WTERMSIG(status) == SIGINT;
+		interrupted += WIFSIGNALED(status) &&
+			       WTERMSIG(status) == SIGINT;
 	conclude(interrupted == GROUP,
 		 "Ctrl-C reached %d of %d processes of the group, not us",
 		 interrupted, GROUP);

@@ -133,8 +133,9 @@ static void play_join(void)
 	gate_open(&work.go);
 	waited = try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3;
 	ended = monotonic_now();
-	conclude(elapsed && patient && alive,
-		 "a join with a timeout gave up, not early, and left the child be");
+	conclude(
+		elapsed && patient && alive,
+		"a join with a timeout gave up, not early, and left the child be");
 	conclude(waited && *work.end > 0 && *work.end <= ended,
 		 "join(-1) returned after the child's end, exitcode 3");
 	conclude(try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3,
@@ -197,8 +198,8 @@ static void play_exit_status(void)
 		check(mp_process_join(&p, PATIENCE));
 		show("  %-20s      0x%04x  %8d", expected[ending].what,
 		     p.status, mp_process_exitcode(&p));
-		as_expected +=
-			mp_process_exitcode(&p) == expected[ending].exitcode;
+		as_expected += mp_process_exitcode(&p) ==
+			       expected[ending].exitcode;
 	}
 	conclude(as_expected == ENDINGS,
 		 "%d of %d: status & 255 of an exit, -N for death by signal N",

@@ -89,7 +89,8 @@ int play_again(int argc, char *argv[])
 
 	speak_as("exec'd child");
 	if (strcmp(part, "image") == 0) {
-		say("main() began, argv: lab3 %s %s %s", argv[1], part, argv[3]);
+		say("main() began, argv: lab3 %s %s %s", argv[1], part,
+		    argv[3]);
 		return tell_image(number);
 	}
 	if (strcmp(part, "descriptor") == 0)
@@ -107,8 +108,10 @@ void ask(enum mp_method method, mp_target *target, void *args, size_t args_size,
 	gate_make(&answers);
 	*(int *)args = answers.out;
 
-	struct mp_process p = { .target = target, .args = args,
-				.size = args_size, .method = method,
+	struct mp_process p = { .target = target,
+				.args = args,
+				.size = args_size,
+				.method = method,
 				MP_KEEP(answers.out, keep) };
 
 	p.keep_count = keep < 0 ? 1 : 2;

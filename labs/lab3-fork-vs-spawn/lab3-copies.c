@@ -176,8 +176,9 @@ void play_stdio(void)
 	say("child left by _exit(): times written: %d", by__exit);
 	say("a terminal hides it: there stdout is flushed at each line");
 	say("a pipe shows it: `program | cat` buffers as this file did");
-	conclude(by_exit == 2,
-		 "the buffer is memory: copied by fork, and exit() flushes both");
+	conclude(
+		by_exit == 2,
+		"the buffer is memory: copied by fork, and exit() flushes both");
 	conclude(by__exit == 1,
 		 "_exit() flushes nothing: so a forked child leaves by it");
 }
@@ -250,8 +251,9 @@ void play_descriptors(void)
 	conclude(forked[0] && forked[1], "fork passes every descriptor on");
 	conclude(!execed[0] && execed[1],
 		 "execve closes just those that are close-on-exec");
-	conclude(!spawned[0] && !spawned[1] && kept[0] && kept[1],
-		 "mp's spawn, like CPython's, passes none but those handed over");
+	conclude(
+		!spawned[0] && !spawned[1] && kept[0] && kept[1],
+		"mp's spawn, like CPython's, passes none but those handed over");
 	close(with);
 	close(without);
 }

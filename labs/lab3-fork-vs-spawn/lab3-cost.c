@@ -17,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB (1 << 20)
-#define REPEAT 7	    /* times, of which the fastest counts */
-#define LARGE_PAGES 49152   /* pages: 192 MiB of 4 KiB each */
+#define MIB	    (1 << 20)
+#define REPEAT	    7	  /* times, of which the fastest counts */
+#define LARGE_PAGES 49152 /* pages: 192 MiB of 4 KiB each */
 
 size_t max_rss = 256ul * MIB;
 
@@ -129,7 +129,7 @@ double fastest(void (*start_and_join)(void))
 }
 /* endregion */
 
-#define SIZES 3
+#define SIZES	3
 #define METHODS 3
 
 static const struct {
@@ -175,8 +175,7 @@ static void show_break_even(size_t large, const double empty[METHODS],
 
 	if (a_mib > 0)
 		show("fork costs %.3f ms more a MiB; break-even near %.1f MiB",
-		     a_mib * 1000,
-		     (empty[POSIX_SPAWN] - empty[FORK]) / a_mib);
+		     a_mib * 1000, (empty[POSIX_SPAWN] - empty[FORK]) / a_mib);
 }
 
 /* region: cost */
@@ -196,9 +195,10 @@ void play_cost(void)
 			 empty[FORK] < empty[POSIX_SPAWN],
 		 "in a small parent fork is the cheapest");
 	if (is_large(large))
-		conclude(full[FORK] >= 3 * full[POSIX_SPAWN],
-			 "with %zu MiB touched posix_spawn is cheaper, %.1f times",
-			 large / MIB, full[FORK] / full[POSIX_SPAWN]);
+		conclude(
+			full[FORK] >= 3 * full[POSIX_SPAWN],
+			"with %zu MiB touched posix_spawn is cheaper, %.1f times",
+			large / MIB, full[FORK] / full[POSIX_SPAWN]);
 	else
 		show("%zu MiB are too few to tell the rest: --max-rss, memory",
 		     large / MIB);

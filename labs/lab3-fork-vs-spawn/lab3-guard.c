@@ -52,15 +52,15 @@ void play_guard(void)
 }
 /* endregion */
 
-#define MOST_LINES 12	/* of the program without a guard */
-#define MOST_MAINS 5	/* a storm is cut off here */
-#define PATIENCE 10	/* seconds */
+#define MOST_LINES 12 /* of the program without a guard */
+#define MOST_MAINS 5  /* a storm is cut off here */
+#define PATIENCE   10 /* seconds */
 
 struct sibling {
-	int mains;	/* lines that say that main() runs */
-	bool refused;	/* a line names the guard */
-	bool exit_one;	/* the parent saw the child's exitcode 1 */
-	bool ended;	/* by itself, before the limits */
+	int mains;     /* lines that say that main() runs */
+	bool refused;  /* a line names the guard */
+	bool exit_one; /* the parent saw the child's exitcode 1 */
+	bool ended;    /* by itself, before the limits */
 };
 
 /* Starts the program in a process group of its own. Its output's read end. */
@@ -99,7 +99,8 @@ static void watch_sibling(FILE *output, struct sibling *it)
 	     lines++) {
 		struct pollfd end = { .fd = fileno(output), .events = POLLIN };
 
-		if (monotonic_now() > until || poll(&end, 1, PATIENCE * 1000) < 1)
+		if (monotonic_now() > until ||
+		    poll(&end, 1, PATIENCE * 1000) < 1)
 			return;
 		if (fgets(line, sizeof(line), output) == NULL) {
 			it->ended = true;
@@ -130,11 +131,13 @@ void play_no_guard(void)
 	if (storm == 0)
 		exec_again("storm", 1);
 	check(waitpid(storm, &status, 0));
-	conclude(it.refused && it.exit_one,
-		 "the child's own start was refused, with the cure; it exited 1");
+	conclude(
+		it.refused && it.exit_one,
+		"the child's own start was refused, with the cure; it exited 1");
 	conclude(it.ended && it.mains == 2,
 		 "main() ran in 2 processes: one child was made, no storm");
-	conclude(WIFEXITED(status) && WEXITSTATUS(status) == 5,
-		 "plain execve refuses nothing: main() 5 times, by a limit of 5");
+	conclude(
+		WIFEXITED(status) && WEXITSTATUS(status) == 5,
+		"plain execve refuses nothing: main() 5 times, by a limit of 5");
 }
 /* endregion */

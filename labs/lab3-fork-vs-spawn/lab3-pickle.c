@@ -92,7 +92,8 @@ static int spawn_by_hand(const void *bytes, size_t size)
 static void play_bytes(void)
 {
 	struct parcel parcel = { "parcel", 7 };
-	struct mp_process p = { .target = open_parcel, MP_ARGS(parcel),
+	struct mp_process p = { .target = open_parcel,
+				MP_ARGS(parcel),
 				.name = "Process-1" };
 	mp_target *address = open_parcel;
 	size_t size;
@@ -105,9 +106,10 @@ static void play_bytes(void)
 	name = memmem(bytes, size, "open_parcel", sizeof("open_parcel"));
 	arguments = memmem(bytes, size, &parcel, sizeof(parcel));
 	pointer = memmem(bytes, size, &address, sizeof(address));
-	conclude(name && arguments && !pointer &&
-			 spawn_by_hand(bytes, size) == parcel.number,
-		 "a name and the arguments' bytes, no address: they were enough");
+	conclude(
+		name && arguments && !pointer &&
+			spawn_by_hand(bytes, size) == parcel.number,
+		"a name and the arguments' bytes, no address: they were enough");
 	free(bytes);
 }
 /* endregion */
@@ -137,8 +139,8 @@ static bool randomised(void)
 
 	if (exe == NULL || fread(head, sizeof(head), 1, exe) != 1)
 		die("reading this program");
-	position_independent =
-		*(const Elf64_Half *)(head + EI_NIDENT) == ET_DYN;
+	position_independent = *(const Elf64_Half *)(head + EI_NIDENT) ==
+			       ET_DYN;
 	if (setting == NULL || fscanf(setting, "%d", &level) != 1)
 		level = 0;
 	fclose(exe);
@@ -172,9 +174,10 @@ static void play_addresses(void)
 	conclude(forked.function == here.function &&
 			 forked.global == here.global,
 		 "fork: the addresses are equal");
-	conclude((spawned.function != here.function) == random,
-		 random ? "spawn: they differ, a pointer sent there would be garbage" :
-			  "spawn: equal, because randomisation is off");
+	conclude(
+		(spawned.function != here.function) == random,
+		random ? "spawn: they differ, a pointer sent there would be garbage"
+		       : "spawn: equal, because randomisation is off");
 }
 /* endregion */
 

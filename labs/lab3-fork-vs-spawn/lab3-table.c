@@ -18,10 +18,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LABEL 18   /* columns of the first column */
-#define COLUMNS 80 /* of the screen */
-#define CELL 40	   /* bytes of a cell, more than are shown */
-#define MIB (1 << 20)
+#define LABEL	 18 /* columns of the first column */
+#define COLUMNS	 80 /* of the screen */
+#define CELL	 40 /* bytes of a cell, more than are shown */
+#define MIB	 (1 << 20)
 #define MOVED_TO 100
 
 /* What a child is handed. */
@@ -135,15 +135,14 @@ static const struct {
 	const char *name;
 	enum mp_method method;
 	void (*start_and_join)(void);
-} methods[] = { { "fork", MP_FORK, by_fork },
-		{ "spawn", MP_SPAWN, by_spawn } };
+} methods[] = { { "fork", MP_FORK, by_fork }, { "spawn", MP_SPAWN, by_spawn } };
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 
 /* One column: all that is known of a method. */
 struct column {
 	struct answer saw;
-	off_t offset; /* of the handed file, in the parent afterwards */
+	off_t offset;	     /* of the handed file, in the parent afterwards */
 	double small, large; /* seconds to start and join */
 };
 
@@ -183,18 +182,18 @@ static void show_row(const char *label, char cell[METHODS][CELL])
 }
 
 /* One row: a label, and a format with its values for each column. */
-#define ROW(label, ...)                                                        \
-	do {                                                                   \
-		char cell[METHODS][CELL];                                      \
-                                                                               \
-		for (size_t i = 0; i < METHODS; i++) {                         \
-			const struct column *it = &columns[i];                 \
-			const struct answer *saw = &it->saw;                   \
-                                                                               \
-			(void)saw;                                             \
-			snprintf(cell[i], CELL, __VA_ARGS__);                  \
-		}                                                              \
-		show_row(label, cell);                                         \
+#define ROW(label, ...)                                        \
+	do {                                                   \
+		char cell[METHODS][CELL];                      \
+                                                               \
+		for (size_t i = 0; i < METHODS; i++) {         \
+			const struct column *it = &columns[i]; \
+			const struct answer *saw = &it->saw;   \
+                                                               \
+			(void)saw;                             \
+			snprintf(cell[i], CELL, __VA_ARGS__);  \
+		}                                              \
+		show_row(label, cell);                         \
 	} while (0)
 
 static void show_table(const struct column columns[METHODS], size_t large)
@@ -205,9 +204,9 @@ static void show_table(const struct column columns[METHODS], size_t large)
 	ROW("pid, its parent", "%d, %s", saw->pid,
 	    saw->parent == getpid() ? "this lab" : "another");
 	ROW("main() ran in", "%s",
-	    saw->main_ran_in == getpid()   ? "this lab: a copy of it" :
-	    saw->main_ran_in == saw->pid ? "the child: a new image" :
-					     "another");
+	    saw->main_ran_in == getpid()   ? "this lab: a copy of it"
+	    : saw->main_ran_in == saw->pid ? "the child: a new image"
+					   : "another");
 	ROW("argv", "%.30s", saw->argv);
 	ROW("address of main", "%p%s", saw->main_address,
 	    saw->main_address == (void *)main ? ", as here" : "");
@@ -216,9 +215,9 @@ static void show_table(const struct column columns[METHODS], size_t large)
 	    it->offset == MOVED_TO ? "moved here too" : "not moved here");
 	ROW("another file", "%s", saw->other_open ? "open" : "closed");
 	ROW("text in a FILE", "%s",
-	    !saw->has_stream	 ? "no such FILE" :
-	    saw->pending == 0 ? "none: flushed before" :
-				   "a copy of it");
+	    !saw->has_stream	? "no such FILE"
+	    : saw->pending == 0 ? "none: flushed before"
+				: "a copy of it");
 	snprintf(label, sizeof(label), "threads, here %d", count_threads());
 	ROW(label, "%d", saw->threads);
 	ROW("start, small", "%.2f ms", it->small * 1000);
@@ -238,7 +237,7 @@ static void *wait_to_be_told(void *end_of_pipe)
 void play_table(void)
 {
 	struct column columns[METHODS], *fork = &columns[0],
-						*spawn = &columns[1];
+					*spawn = &columns[1];
 	struct gate gate;
 	pthread_t thread;
 	size_t large = affordable();

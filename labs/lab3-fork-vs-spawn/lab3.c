@@ -38,7 +38,8 @@ int hello(const void *name, size_t size)
 static void play_program(void)
 {
 	for (enum mp_method method = MP_FORK; method <= MP_SPAWN; method++) {
-		struct mp_process p = { .target = hello, MP_ARGS("bob"),
+		struct mp_process p = { .target = hello,
+					MP_ARGS("bob"),
 					.method = method };
 
 		check(mp_process_start(&p));
@@ -88,8 +89,9 @@ static void play_by_hand(void)
 
 	conclude(forked[0] == fork_pid && forked[1] == 2,
 		 "fork: the child went on from the fork, with our variable");
-	conclude(execed[0] == exec_pid && execed[1] == 1,
-		 "fork + execve: main() began again, a new image, the same pid");
+	conclude(
+		execed[0] == exec_pid && execed[1] == 1,
+		"fork + execve: main() began again, a new image, the same pid");
 }
 /* endregion */
 
@@ -108,13 +110,15 @@ static const struct scene scenes[] = {
 	  play_shared_or_copied },
 	{ "copy-on-write", "is memory copied at the fork, or when, if ever?",
 	  play_copy_on_write },
-	{ "stdio", "text waits in a buffer at the fork: how often is it written?",
+	{ "stdio",
+	  "text waits in a buffer at the fork: how often is it written?",
 	  play_stdio },
 	{ "descriptors", "which open files does a child find open?",
 	  play_descriptors },
 	{ "cost", "which method is cheapest? And in a parent of 256 MiB?",
 	  play_cost },
-	{ "table", "fork or spawn: what is the same, what is not?", play_table },
+	{ "table", "fork or spawn: what is the same, what is not?",
+	  play_table },
 	{ 0 }
 };
 

@@ -61,14 +61,14 @@ bool is_large(size_t bytes);
 
 /* --- the scenes ------------------------------------------------------------ */
 
-void play_no_guard(void);	   /* lab3-guard.c */
-void play_guard(void);		   /* lab3-guard.c */
-void play_pickle(void);		   /* lab3-pickle.c */
-void play_shared_or_copied(void);  /* lab3-copies.c */
-void play_copy_on_write(void);	   /* lab3-copies.c */
-void play_stdio(void);		   /* lab3-copies.c */
-void play_descriptors(void);	   /* lab3-copies.c */
-void play_cost(void);		   /* lab3-cost.c */
-void play_table(void);		   /* lab3-table.c */
+void play_no_guard(void);	  /* lab3-guard.c */
+void play_guard(void);		  /* lab3-guard.c */
+void play_pickle(void);		  /* lab3-pickle.c */
+void play_shared_or_copied(void); /* lab3-copies.c */
+void play_copy_on_write(void);	  /* lab3-copies.c */
+void play_stdio(void);		  /* lab3-copies.c */
+void play_descriptors(void);	  /* lab3-copies.c */
+void play_cost(void);		  /* lab3-cost.c */
+void play_table(void);		  /* lab3-table.c */
 
 #endif

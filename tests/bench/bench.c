@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GIB (1ul << 30)
+#define GIB	    (1ul << 30)
 #define END_AT_ONCE "end-at-once"
 
 static double seconds = 2; /* a row */
@@ -226,8 +226,7 @@ static void print_row(const char *name, const struct result *it, FILE *tsv)
 	figure(it->cpython * 1e6, python);
 	snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
 	if (!isnan(it->cpython))
-		snprintf(times, sizeof(times), "%.0f",
-			 it->cpython / it->ours);
+		snprintf(times, sizeof(times), "%.0f", it->cpython / it->ours);
 	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", name, "us", ours, bare,
 	       python, ratio, times);
 	fflush(stdout);
@@ -278,11 +277,10 @@ static void play(FILE *tsv)
 int main(int argc, char *argv[])
 {
 	static char path[PATH_MAX];
-	const struct option_row options[] = {
-		{ "seconds", OPTION_SECONDS, &seconds, 0.01, 600,
-		  .help = "for each row" },
-		{ 0 }
-	};
+	const struct option_row options[] = { { "seconds", OPTION_SECONDS,
+						&seconds, 0.01, 600,
+						.help = "for each row" },
+					      { 0 } };
 	FILE *tsv;
 
 	if (strcmp(argv[0], END_AT_ONCE) == 0)

@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LONG 30.0 /* seconds: only a defect takes so long */
+#define LONG   30.0 /* seconds: only a defect takes so long */
 #define NOBODY 65534
 
 static const enum mp_method methods[] = { MP_FORK, MP_SPAWN };
@@ -82,8 +82,9 @@ int tell_name(const void *args, size_t size)
 int tell_grandchild_name(const void *args, size_t size)
 {
 	int fd = *(const int *)args;
-	struct mp_process p = { .target = tell_name, .args = args, .size = size,
-				MP_KEEP(fd) };
+	struct mp_process p = {
+		.target = tell_name, .args = args, .size = size, MP_KEEP(fd)
+	};
 
 	if (mp_process_start(&p) < 0 || mp_process_join(&p, LONG) < 0)
 		return 1;
@@ -149,7 +150,8 @@ static int nameless(const void *args, size_t size)
 static struct mp_process started(mp_target *target, enum mp_method method,
 				 int ending)
 {
-	struct mp_process p = { .target = target, MP_ARGS(ending),
+	struct mp_process p = { .target = target,
+				MP_ARGS(ending),
 				.method = method };
 
 	assert_return_code(mp_process_start(&p), errno);
@@ -170,8 +172,10 @@ static void ask(mp_target *target, enum mp_method method, const char *name,
 	int end[2];
 
 	assert_return_code(pipe2(end, O_CLOEXEC), errno);
-	struct mp_process p = { .target = target, MP_ARGS(end[1]),
-				.method = method, MP_KEEP(end[1]) };
+	struct mp_process p = { .target = target,
+				MP_ARGS(end[1]),
+				.method = method,
+				MP_KEEP(end[1]) };
 	strcpy(p.name, name);
 	assert_return_code(mp_process_start(&p), errno);
 	close(end[1]);
@@ -431,13 +435,16 @@ static void arguments_cross_whole(void **state)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = i & 255;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct mp_process p = { .target = check_bytes, .args = bytes,
-					.size = sizes[i], .method = MP_SPAWN };
+		struct mp_process p = { .target = check_bytes,
+					.args = bytes,
+					.size = sizes[i],
+					.method = MP_SPAWN };
 
 		assert_return_code(mp_process_start(&p), errno);
 		assert_int_equal(exitcode_of(&p), 0);
 	}
-	struct mp_process p = { .target = check_bytes, MP_ARGS(bytes),
+	struct mp_process p = { .target = check_bytes,
+				MP_ARGS(bytes),
 				.method = MP_SPAWN };
 	expect_start_fails(&p, E2BIG);
 	p.method = MP_FORK; /* copies nothing, so has no limit */
@@ -463,8 +470,10 @@ static void a_spawned_child_keeps_what_it_is_handed(void **state)
 {
 	int kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int leaky = open("/dev/null", O_RDONLY); /* not close-on-exec */
-	struct mp_process p = { .target = check_descriptors, MP_ARGS(kept),
-				.method = MP_SPAWN, MP_KEEP(kept) };
+	struct mp_process p = { .target = check_descriptors,
+				MP_ARGS(kept),
+				.method = MP_SPAWN,
+				MP_KEEP(kept) };
 
 	(void)state;
 	assert_return_code(mp_process_start(&p), errno);
@@ -475,7 +484,8 @@ static void a_spawned_child_keeps_what_it_is_handed(void **state)
 
 static void a_closed_descriptor_cannot_be_kept(void **state)
 {
-	struct mp_process p = { .target = end_like, .method = MP_SPAWN,
+	struct mp_process p = { .target = end_like,
+				.method = MP_SPAWN,
 				MP_KEEP(777) };
 
 	(void)state;
@@ -581,7 +591,8 @@ static void a_daemon_may_have_no_children(void **state)
 {
 	(void)state;
 	EACH_METHOD(m) {
-		struct mp_process p = { .target = start_a_child, .method = *m,
+		struct mp_process p = { .target = start_a_child,
+					.method = *m,
 					.daemon = true };
 
 		assert_return_code(mp_process_start(&p), errno);
@@ -594,7 +605,8 @@ static pid_t *daemon_pid;
 static int end_with_children(void)
 {
 	int tenth = WAIT;
-	struct mp_process daemon = { .target = end_like, MP_ARGS(tenth),
+	struct mp_process daemon = { .target = end_like,
+				     MP_ARGS(tenth),
 				     .daemon = true };
 	struct mp_process ordinary = { .target = write_a_line };
 
