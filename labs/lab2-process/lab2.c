@@ -27,15 +27,21 @@ static double timeout = 0.05; /* --timeout */
 /* --- program ------------------------------------------------------------- */
 
 /* region: program */
-int hello(const void *name, size_t size)
+int hello(const void *args, size_t size)
 {
-	printf("hello %.*s\n", (int)size, (const char *)name);
+	const char *name = args;
+
+	(void)size; /* the final 0 came along */
+	printf("hello %s\n", name);
 	return 0;
 }
 
 static void play_program(void)
 {
-	struct mp_process p = { .target = hello, MP_ARGS("bob") };
+	struct mp_process p = {
+		.target = hello,
+		MP_ARGS("bob"),
+	};
 
 	check(mp_process_start(&p));
 	check(mp_process_join(&p, -1));

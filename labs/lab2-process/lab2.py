@@ -9,7 +9,8 @@ def f(name):
 
 
 if __name__ == '__main__':
-    p = get_context('fork').Process(target=f, args=('bob',))
+    ctx = get_context('fork')
+    p = ctx.Process(target=f, args=('bob',))
     p.start()
     p.join()
 # endregion

@@ -132,8 +132,10 @@ void play_copy_on_write(void)
 
 	show("  64 MiB, %ld pages of %ld bytes, all touched by the parent",
 	     pages, page);
-	show("  page faults while the child read it:  %6ld", faults[0]);
-	show("  page faults while the child wrote it: %6ld", faults[1]);
+	show("  page faults a page while the child read it:  %.3f",
+	     (double)faults[0] / pages);
+	show("  page faults a page while the child wrote it: %.3f",
+	     (double)faults[1] / pages);
 	conclude(faults[0] < pages / 20,
 		 "reading cost next to none: the pages are the parent's");
 	conclude(faults[1] >= pages && faults[1] < pages + pages / 20,

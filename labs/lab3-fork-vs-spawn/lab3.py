@@ -10,7 +10,8 @@ def f(name):
 
 if __name__ == '__main__':
     for method in 'fork', 'spawn':
-        p = get_context(method).Process(target=f, args=('bob',))
+        ctx = get_context(method)
+        p = ctx.Process(target=f, args=('bob',))
         p.start()
         p.join()
 # endregion
