@@ -10,8 +10,8 @@
  * and through that pipe comes all it needs: its name, the parent's argv, the
  * name of the target, the bytes of the arguments. An address would be of no
  * use to it (see the ASLR of proc_sys_kernel(5)); dladdr(3) turns one into a
- * name, dlsym(3) a name into an address. The child's side of it is mp_guard(), see
- * process.h.
+ * name, dlsym(3) a name into an address. The child's side of it is mp_guard(),
+ * see process.h.
  *
  * Not named spawn.h, which is the header of posix_spawn(3).
  */

@@ -1,4 +1,4 @@
-/* process.c - start a process that runs a function, and join it; see process.h. */
+/* process.c - start a process, and join it; see process.h. */
 #include "process.h"
 
 #include "mp_spawn.h"
@@ -47,7 +47,7 @@ void mp_set_current(const struct mp_current *current)
 	self.current = *current;
 }
 
-/* --- the list of children ------------------------------------------------- */
+/* --- the list of children ---------------------------------------------- */
 
 static void empty_list(void)
 {
@@ -93,7 +93,7 @@ static void forget_child(pid_t pid)
 		empty_list();
 }
 
-/* --- start, join and end -------------------------------------------------- */
+/* --- start, join and end ----------------------------------------------- */
 
 /* region: reap */
 /* waitpid(2), for the parent alone. 1: reaped, 0: still running, -1: errno. */

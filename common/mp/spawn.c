@@ -25,7 +25,7 @@
 struct hand_over {
 	char magic[8];	       /* MAGIC, without a final 0 */
 	uint32_t args_size;    /* bytes of arguments */
-	uint32_t strings_size; /* bytes of: name, target, argv[0], argv[1] ... */
+	uint32_t strings_size; /* bytes of: name, target, argv */
 	uint32_t argc;	       /* of the main process */
 	uint32_t daemon;       /* 0 or 1 */
 };

@@ -41,7 +41,7 @@ void conclusions_for(const char *scene, bool step);
 /* All of them, in order; their number into count. */
 const struct conclusion *conclusions(int *count);
 
-/* One of them, as a line; with the name of its scene for the list at the end. */
+/* One of them, as a line; with its scene's name for the list at the end. */
 void show_conclusion(const struct conclusion *it, bool with_scene);
 
 #endif

@@ -71,6 +71,6 @@ void wait_for_enter(void)
 			break;
 		}
 	}
-	/* The terminal echoed the Enter: go up again, and take the prompt off. */
+	/* The terminal echoed the Enter: go up, and take the prompt off. */
 	send_escape(at_end ? "\r\033[2K" : "\033[A\r\033[2K");
 }

@@ -101,7 +101,7 @@ void twin_compare(const char *source)
 		 program_invocation_short_name);
 	show_output(name, &ours);
 	if (theirs.status == NOT_RUN) {
-		show("No python3 here to run the Python program: no comparison.");
+		show("No python3 here: nothing to compare with.");
 		return;
 	}
 	snprintf(name, sizeof(name), "python3 %.40s", strrchr(path, '/') + 1);

@@ -33,7 +33,7 @@ static void sleep_on(int pidfd, double left)
 int watch_end(pid_t pid, double timeout)
 {
 	double until = monotonic_now() + timeout;
-	/* -1 where it is not to be had: valgrind, a full table, an old kernel. */
+	/* -1 where there is none: valgrind, a full table, an old kernel. */
 	int pidfd = syscall(SYS_pidfd_open, pid, 0);
 	int ended;
 

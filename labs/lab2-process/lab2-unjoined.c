@@ -1,9 +1,9 @@
 /*
  * lab2-unjoined.c - children that nobody has joined, yet or ever
  *
- * The scenes `zombie`, `orphan` and `daemon` of lab 2. In the last two a child of
- * the lab is a parent itself; the lab makes itself the subreaper, so that what
- * is left over comes to it, and it can tell what became of everyone.
+ * The scenes `zombie`, `orphan` and `daemon` of lab 2. In the last two a child
+ * of the lab is a parent itself; the lab makes itself the subreaper, so that
+ * what is left over comes to it, and it can tell what became of everyone.
  */
 #include "lab2.h"
 
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- zombie -------------------------------------------------------------- */
+/* --- zombie ------------------------------------------------------------ */
 
 static int return_at_once(const void *args, size_t size)
 {
@@ -67,7 +67,7 @@ void play_zombie(void)
 }
 /* endregion */
 
-/* --- orphan -------------------------------------------------------------- */
+/* --- orphan ------------------------------------------------------------ */
 
 struct family {
 	struct gate born;   /* opened by the child: it knows its parent */
@@ -143,7 +143,7 @@ void play_orphan(void)
 }
 /* endregion */
 
-/* --- daemon -------------------------------------------------------------- */
+/* --- daemon ------------------------------------------------------------ */
 
 struct sightings {
 	pid_t daemon;

@@ -4,9 +4,9 @@
  * Usage: build/lab2 [OPTION]... [SCENE]...     (--help names them)
  *
  * The lab is the parent. It starts children by mp_process_start() and watches
- * what the system says of them. Gates (see gate.h) force the order of things, so
- * that no scene depends on who is faster. The scenes on what becomes of a child
- * whose parent does not join it are in lab2-unjoined.c.
+ * what the system says of them. Gates (see gate.h) force the order of things,
+ * so that no scene depends on who is faster. The scenes on what becomes of a
+ * child whose parent does not join it are in lab2-unjoined.c.
  */
 #include "lab2.h"
 
@@ -24,9 +24,9 @@
 
 static double timeout = 0.05; /* --timeout */
 
-/* --- program ------------------------------------------------------------- */
+/* --- program ----------------------------------------------------------- */
 
-/* region: program */
+/* region: hello */
 int hello(const void *args, size_t size)
 {
 	const char *name = args;
@@ -35,7 +35,9 @@ int hello(const void *args, size_t size)
 	printf("hello %s\n", name);
 	return 0;
 }
+/* endregion */
 
+/* region: program */
 static void play_program(void)
 {
 	struct mp_process p = {
@@ -45,12 +47,12 @@ static void play_program(void)
 
 	check(mp_process_start(&p));
 	check(mp_process_join(&p, -1));
-	if (mp_process_exitcode(&p) != 0)
-		exit(1); /* it has said why */
+	if (p.status != 0)
+		exit(1); /* told why */
 }
 /* endregion */
 
-/* --- by-hand ------------------------------------------------------------- */
+/* --- by-hand ----------------------------------------------------------- */
 
 /* region: by-hand */
 static void play_by_hand(void)
@@ -77,7 +79,7 @@ static void play_by_hand(void)
 }
 /* endregion */
 
-/* --- join ---------------------------------------------------------------- */
+/* --- join -------------------------------------------------------------- */
 
 struct work {
 	struct gate ready, go;
@@ -139,9 +141,8 @@ static void play_join(void)
 	gate_open(&work.go);
 	waited = try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3;
 	ended = monotonic_now();
-	conclude(
-		elapsed && patient && alive,
-		"a join with a timeout gave up, not early, and left the child be");
+	conclude(elapsed && patient && alive,
+		 "a join that gave up was not early, and the child went on");
 	conclude(waited && *work.end > 0 && *work.end <= ended,
 		 "join(-1) returned after the child's end, exitcode 3");
 	conclude(try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3,
@@ -151,7 +152,7 @@ static void play_join(void)
 }
 /* endregion */
 
-/* --- exit-status --------------------------------------------------------- */
+/* --- exit-status ------------------------------------------------------- */
 
 /* region: exit-status */
 enum ending { RETURN_0, EXIT_7, EXIT_261, ABORT, TERMINATE, KILL, ENDINGS };

@@ -1,9 +1,9 @@
 /*
  * lab3-again.c - this program once more, by hand
  *
- * Several scenes need a child that exec'd this very program, without mp between.
- * They run it with argv[1] "--again", and main() sends such a process here at
- * once.
+ * Several scenes need a child that exec'd this very program, without mp
+ * between. They run it with argv[1] "--again", and main() sends such a process
+ * here at once.
  */
 #include "lab3.h"
 

@@ -28,7 +28,7 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- shared-or-copied ------------------------------------------------------ */
+/* --- shared-or-copied -------------------------------------------------- */
 
 /* The same file by a second open file description: for a flock of its own. */
 static int open_again(int fd)
@@ -88,7 +88,7 @@ void play_shared_or_copied(void)
 }
 /* endregion */
 
-/* --- copy-on-write --------------------------------------------------------- */
+/* --- copy-on-write ----------------------------------------------------- */
 
 #define MEMORY (64l << 20) /* bytes */
 
@@ -143,7 +143,7 @@ void play_copy_on_write(void)
 }
 /* endregion */
 
-/* --- stdio ----------------------------------------------------------------- */
+/* --- stdio ------------------------------------------------------------- */
 
 /* region: stdio */
 /* How often a text comes out that is in a buffer when a child is forked. */
@@ -178,15 +178,14 @@ void play_stdio(void)
 	say("child left by _exit(): times written: %d", by__exit);
 	say("a terminal hides it: there stdout is flushed at each line");
 	say("a pipe shows it: `program | cat` buffers as this file did");
-	conclude(
-		by_exit == 2,
-		"the buffer is memory: copied by fork, and exit() flushes both");
+	conclude(by_exit == 2,
+		 "the buffer is memory: fork copied it, exit() flushed both");
 	conclude(by__exit == 1,
 		 "_exit() flushes nothing: so a forked child leaves by it");
 }
 /* endregion */
 
-/* --- descriptors ------------------------------------------------------------ */
+/* --- descriptors ------------------------------------------------------- */
 
 /* region: descriptors */
 static bool open_when_forked(int fd)
@@ -253,9 +252,8 @@ void play_descriptors(void)
 	conclude(forked[0] && forked[1], "fork passes every descriptor on");
 	conclude(!execed[0] && execed[1],
 		 "execve closes just those that are close-on-exec");
-	conclude(
-		!spawned[0] && !spawned[1] && kept[0] && kept[1],
-		"mp's spawn, like CPython's, passes none but those handed over");
+	conclude(!spawned[0] && !spawned[1] && kept[0] && kept[1],
+		 "mp's spawn passes none but those handed over");
 	close(with);
 	close(without);
 }

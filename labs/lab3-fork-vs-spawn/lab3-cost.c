@@ -23,7 +23,7 @@
 
 size_t max_rss = 256ul * MIB;
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------ */
 
 /* The number in a file of /proc or /sys, behind a word or alone; or none. */
 static double number_in(const char *path, const char *format, double none)
@@ -80,7 +80,7 @@ bool is_large(size_t bytes)
 	return bytes / sysconf(_SC_PAGESIZE) >= LARGE_PAGES;
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------- */
 
 /* region: start-and-join */
 static void by_fork(void)
@@ -195,10 +195,9 @@ void play_cost(void)
 			 empty[FORK] < empty[POSIX_SPAWN],
 		 "in a small parent fork is the cheapest");
 	if (is_large(large))
-		conclude(
-			full[FORK] >= 3 * full[POSIX_SPAWN],
-			"with %zu MiB touched posix_spawn is cheaper, %.1f times",
-			large / MIB, full[FORK] / full[POSIX_SPAWN]);
+		conclude(full[FORK] >= 3 * full[POSIX_SPAWN],
+			 "with %zu MiB touched posix_spawn is, %.1f times",
+			 large / MIB, full[FORK] / full[POSIX_SPAWN]);
 	else
 		show("%zu MiB are too few to tell the rest: --max-rss, memory",
 		     large / MIB);

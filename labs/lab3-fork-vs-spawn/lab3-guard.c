@@ -131,13 +131,11 @@ void play_no_guard(void)
 	if (storm == 0)
 		exec_again("storm", 1);
 	check(waitpid(storm, &status, 0));
-	conclude(
-		it.refused && it.exit_one,
-		"the child's own start was refused, with the cure; it exited 1");
+	conclude(it.refused && it.exit_one,
+		 "the child's start was refused, with the cure; it exited 1");
 	conclude(it.ended && it.mains == 2,
 		 "main() ran in 2 processes: one child was made, no storm");
-	conclude(
-		WIFEXITED(status) && WEXITSTATUS(status) == 5,
-		"plain execve refuses nothing: main() 5 times, by a limit of 5");
+	conclude(WIFEXITED(status) && WEXITSTATUS(status) == 5,
+		 "plain execve refused nothing: main() 5 times, the limit");
 }
 /* endregion */

@@ -106,10 +106,9 @@ static void play_bytes(void)
 	name = memmem(bytes, size, "open_parcel", sizeof("open_parcel"));
 	arguments = memmem(bytes, size, &parcel, sizeof(parcel));
 	pointer = memmem(bytes, size, &address, sizeof(address));
-	conclude(
-		name && arguments && !pointer &&
-			spawn_by_hand(bytes, size) == parcel.number,
-		"a name and the arguments' bytes, no address: they were enough");
+	conclude(name && arguments && !pointer &&
+			 spawn_by_hand(bytes, size) == parcel.number,
+		 "a name, the arguments' bytes, no address: enough");
 	free(bytes);
 }
 /* endregion */
@@ -174,10 +173,9 @@ static void play_addresses(void)
 	conclude(forked.function == here.function &&
 			 forked.global == here.global,
 		 "fork: the addresses are equal");
-	conclude(
-		(spawned.function != here.function) == random,
-		random ? "spawn: they differ, a pointer sent there would be garbage"
-		       : "spawn: equal, because randomisation is off");
+	conclude((spawned.function != here.function) == random,
+		 random ? "spawn: they differ, a pointer would be garbage"
+			: "spawn: equal, because randomisation is off");
 }
 /* endregion */
 

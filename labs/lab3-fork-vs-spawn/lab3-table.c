@@ -98,7 +98,7 @@ int look_around(const void *args, size_t size)
 }
 /* endregion */
 
-/* --- what is measured ---------------------------------------------------------- */
+/* --- what is measured -------------------------------------------------- */
 
 static int do_nothing(const void *args, size_t size);
 
@@ -165,7 +165,7 @@ static void fill(struct column *column, int which, size_t large)
 	untouch(memory, large);
 }
 
-/* --- what is shown ------------------------------------------------------------- */
+/* --- what is shown ----------------------------------------------------- */
 
 static void show_row(const char *label, char cell[METHODS][CELL])
 {

@@ -28,7 +28,7 @@ int above_the_guard;
 int below_the_guard;
 pid_t main_ran_in;
 
-/* region: program */
+/* region: hello */
 int hello(const void *args, size_t size)
 {
 	const char *name = args;
@@ -37,10 +37,12 @@ int hello(const void *args, size_t size)
 	printf("hello %s\n", name);
 	return 0;
 }
+/* endregion */
 
+/* region: program */
 static void play_program(void)
 {
-	enum mp_method methods[] = { MP_FORK, MP_SPAWN };
+	int methods[] = { MP_FORK, MP_SPAWN };
 
 	for (int i = 0; i < 2; i++) {
 		struct mp_process p = {
@@ -51,8 +53,8 @@ static void play_program(void)
 
 		check(mp_process_start(&p));
 		check(mp_process_join(&p, -1));
-		if (mp_process_exitcode(&p) != 0)
-			exit(1); /* it has said why */
+		if (p.status != 0)
+			exit(1); /* told why */
 	}
 }
 /* endregion */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* --- lab3.c: what the children look at ------------------------------------ */
+/* --- lab3.c: what the children look at --------------------------------- */
 
 extern int above_the_guard; /* 1 once main() has begun */
 extern int below_the_guard; /* 42 once main() has passed mp_guard() */
@@ -18,7 +18,7 @@ extern int variable;	    /* for `by-hand`: 1 in a new image */
 
 int main(int argc, char *argv[]);
 
-/* --- lab3-again.c: this program once more, by hand ------------------------- */
+/* --- lab3-again.c: this program once more, by hand --------------------- */
 
 #define AGAIN "--again" /* argv[1] of this program when a scene exec'd it */
 
@@ -41,7 +41,7 @@ _Noreturn void exec_again(const char *part, int number);
 void ask(enum mp_method method, mp_target *target, void *args, size_t args_size,
 	 int keep, void *answer, size_t size);
 
-/* --- lab3-cost.c: how long a start takes ----------------------------------- */
+/* --- lab3-cost.c: how long a start takes ------------------------------- */
 
 extern size_t max_rss; /* --max-rss: the largest parent that it measures */
 
@@ -59,7 +59,7 @@ double fastest(void (*start_and_join)(void));
 /* Is a parent of so many bytes large enough to tell fork from spawn by? */
 bool is_large(size_t bytes);
 
-/* --- the scenes ------------------------------------------------------------ */
+/* --- the scenes -------------------------------------------------------- */
 
 void play_no_guard(void);	  /* lab3-guard.c */
 void play_guard(void);		  /* lab3-guard.c */

@@ -39,7 +39,7 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-/* --- ours ------------------------------------------------------------------ */
+/* --- ours -------------------------------------------------------------- */
 
 int end_at_once(const void *args, size_t size)
 {
@@ -65,7 +65,7 @@ static void ours_spawn(void)
 	ours(MP_SPAWN);
 }
 
-/* --- bare ------------------------------------------------------------------ */
+/* --- bare -------------------------------------------------------------- */
 
 static void bare_fork(void)
 {
@@ -91,7 +91,7 @@ static void bare_spawn(void)
 		fail("posix_spawn");
 }
 
-/* --- CPython --------------------------------------------------------------- */
+/* --- CPython ----------------------------------------------------------- */
 
 static FILE *to_python, *from_python; /* NULL: there is none */
 
@@ -143,7 +143,7 @@ static double ask_python(const char *what, size_t number)
 	return NAN;
 }
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table --------------------------------------------------------- */
 
 static const struct row {
 	const char *name;
@@ -237,8 +237,8 @@ static void print_row(const char *name, const struct result *it, FILE *tsv)
 static void print_notes(void)
 {
 	printf("\nThe minimum of interleaved runs, in microseconds.\n"
-	       "bare, fork: fork + _exit + waitpid with the same two flushes of "
-	       "stdio.\n"
+	       "bare, fork: fork + _exit + waitpid with the same two flushes "
+	       "of stdio.\n"
 	       "bare, spawn: posix_spawn + waitpid of a program of the same "
 	       "size, which ends.\n"
 	       "1GiB: the parent has touched so much, in small pages; so has "

@@ -46,7 +46,7 @@ static bool storm(void)
 	return how != NULL && strcmp(how, "full") == 0;
 }
 
-/* --- targets: exported, for spawn ------------------------------------------ */
+/* --- targets: exported, for spawn -------------------------------------- */
 
 enum ending { RETURN_0, RETURN_7, RETURN_261, EXIT_7, ABORT, WAIT };
 
@@ -145,7 +145,7 @@ static int nameless(const void *args, size_t size)
 	return (int)size;
 }
 
-/* --- helpers ----------------------------------------------------------------- */
+/* --- helpers ----------------------------------------------------------- */
 
 static struct mp_process started(mp_target *target, enum mp_method method,
 				 int ending)
@@ -215,7 +215,7 @@ static void apart(int (*part)(void))
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* --- before and after each test ---------------------------------------------- */
+/* --- before and after each test ---------------------------------------- */
 
 static ssize_t descriptors_before;
 static size_t bytes_before;
@@ -250,7 +250,7 @@ static int look_after(void **state)
 	return 0;
 }
 
-/* --- tests ------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------- */
 
 static void exitcodes_follow_python(void **state)
 {
