@@ -47,9 +47,10 @@ all: programs ## builds everything
 programs: $(binaries) $(BUILD)/libmp.a
 
 help: ## prints this
-	@echo "make labN [ARGS=\"SCENE... --OPTION\"]: builds and plays lab N:" $(labs)
-	@sed -n 's/^\([a-z%][a-z%-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | \
-		sed 's/lab%/labN/' | awk -F '\t' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@echo "Labs: $(labs). ARGS=\"SCENE... --OPTION\" goes to the lab."
+	@sed -n -e 's/^## \(labN[a-z-]*\): \(.*\)/\1\t\2/p' \
+		-e 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+		awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 	@echo "Variables: CC, CFLAGS, LDFLAGS, BUILD (a folder for another build), V=1."
 
 # --- building ---------------------------------------------------------------
@@ -91,21 +92,26 @@ per_lab := $(labs) $(foreach verb,python strace valgrind,$(addsuffix -$(verb),$(
 list: ## names the labs
 	@for lab in $(folders); do \
 		number=$${lab#labs/} number=$${number%%-*}; \
-		printf '%s\t%s\n' $$number "$$(sed -n 's/^.*$$number\.c - //p;1,2!d' \
-			$$lab/$$number.c | head -n 1)"; done
+		printf '%s\t%s\n' $$number \
+			"$$(sed -n "s/^.*$$number\.c - //p" $$lab/$$number.c)"; \
+	done
 
+## labN: builds and plays lab N
 $(labs): programs
 	@$(BUILD)/$@ $(ARGS)
 
-lab%-python: ## runs lab N's Python twin
-	@python3 $(call folder_of,lab$*)/lab$*.py $(ARGS)
+## labN-python: runs lab N's Python twin
+$(labs:=-python): %-python:
+	@python3 $(call folder_of,$*)/$*.py $(ARGS)
 
-lab%-strace: programs ## shows the system calls that matter
+## labN-strace: shows the system calls that matter; TRACE=... chooses others
+$(labs:=-strace): %-strace: programs
 	strace -f -qq -e signal=none -e trace=$(or $(TRACE),process) \
-		$(BUILD)/lab$* $(or $(ARGS),program)
+		$(BUILD)/$* $(or $(ARGS),program)
 
-lab%-valgrind: programs ## runs lab N under memcheck
-	@tests/valgrind $(BUILD) lab$* $(ARGS)
+## labN-valgrind: runs lab N under memcheck
+$(labs:=-valgrind): %-valgrind: programs
+	@tests/valgrind $(BUILD) $* $(ARGS)
 
 # --- tests ------------------------------------------------------------------
 
@@ -113,10 +119,10 @@ lab%-valgrind: programs ## runs lab N under memcheck
 cmocka: $(mp_tests)
 
 test: programs cmocka ## runs the tests, under a minute
-	@BUILD=$(BUILD) tests/run
+	@BUILD=$(BUILD) tests/run $(ARGS)
 
 faults: programs cmocka ## the same tests with their storms at full length
-	@BUILD=$(BUILD) STORM=full tests/run
+	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes
 	@tests/valgrind $(BUILD) $(labs)

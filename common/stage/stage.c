@@ -7,6 +7,7 @@
 #include "twin.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,9 +111,22 @@ static int sum_up(bool full)
 	return failed;
 }
 
+/*
+ * Whoever started us with a standard descriptor closed gets one all the same: a
+ * pipe of ours with number 1 would be written to as stdout. Writing to this one
+ * fails, as it would to a closed one.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDONLY);
+}
+
 /* A run: its clock and its colours, for every process that will speak. */
 static void begin_run(void)
 {
+	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a write fails instead, and says so */
 	check(run_begin());
 	run()->colour = want_colour == COLOUR_ALWAYS ||

@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# The tool that puts excerpts and outputs into the chapters, and finds what drifted.
+
+load helpers
+
+# A small tree with one source and one page; its blocks on stdin.
+tree() {
+	tree=$BATS_TEST_TMPDIR/tree
+	mkdir -p "$tree/guide" "$tree/labs/lab1-try" "$tree/common"
+	sed 's/EIGHT_/\t/' >"$tree/labs/lab1-try/lab1.c" <<-'END'
+		/*
+		 * lab1.c - trying the tool
+		 */
+		/* region: outer */
+		int before;
+		/* region: inner */
+		EIGHT_int answer = 42;
+		/* endregion */
+		/* endregion */
+	END
+	cat >"$tree/guide/page.md"
+	OUTER='<!-- excerpt labs/lab1-try/lab1.c#outer -->'
+}
+
+refresh() {
+	timeout -k 2 60 "$TOP/guide/tools/refresh" --root="$tree" "$@"
+}
+
+BLOCKS='<!-- excerpt labs/lab1-try/lab1.c#outer -->
+<!-- end excerpt -->
+<!-- excerpt labs/lab1-try/lab1.c#inner -->
+<!-- end excerpt -->'
+
+change() { # WHAT BY: in the source
+	sed -i "s|$1|$2|" "$tree/labs/lab1-try/lab1.c"
+}
+
+@test "an excerpt is put in, dedented, without marks, and stays" {
+	tree <<<"$BLOCKS"
+	run -0 refresh
+	assert_output "guide/page.md: refreshed"
+	# A here document loses its tabs, so the eight columns are named.
+	run -0 sed 's/^        int answer/EIGHT_int answer/' "$tree/guide/page.md"
+	assert_output - <<-'END'
+		<!-- excerpt labs/lab1-try/lab1.c#outer -->
+		```c
+		int before;
+		EIGHT_int answer = 42;
+		```
+		<!-- end excerpt -->
+		<!-- excerpt labs/lab1-try/lab1.c#inner -->
+		```c
+		int answer = 42;
+		```
+		<!-- end excerpt -->
+	END
+	run -0 refresh
+	assert_output ""
+	run -0 refresh --check
+}
+
+@test "--check shows what the source has and the chapter has not, and changes nothing" {
+	tree <<<"$BLOCKS"
+	refresh
+	cp "$tree/guide/page.md" "$BATS_TEST_TMPDIR/before"
+	change 42 43
+	run -1 refresh --check
+	assert_line "-int answer = 42;"
+	assert_line "+int answer = 43;"
+	run -0 cmp "$tree/guide/page.md" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "a region that is missing, double, open or closed twice is named" {
+	tree <<<"$BLOCKS"
+	refresh
+	change 'region: inner' 'region: other'
+	run -1 refresh --check
+	assert_line --partial "guide/page.md:7: labs/lab1-try/lab1.c: no region inner"
+	change 'region: other' 'region: outer'
+	run -1 refresh --check
+	assert_line --partial "lab1.c:6: a second region outer"
+	change 'region: outer' 'nothing'
+	run -1 refresh --check
+	assert_line --partial "endregion without a region"
+	tree <<<"$BLOCKS"
+	change 'endregion' 'nothing'
+	run -1 refresh --check
+	assert_line --partial "has no end"
+}
+
+@test "a region that no chapter shows is named" {
+	tree <<<"$OUTER"$'\n<!-- end excerpt -->'
+	head -n 2 <<<"$BLOCKS" >"$tree/guide/page.md"
+	refresh
+	run -1 refresh --check
+	assert_output "labs/lab1-try/lab1.c: region inner is in no chapter"
+}
+
+@test "a file that is missing, a block that does not end, one of no known kind" {
+	tree <<<$'<!-- excerpt labs/none.c#x -->\n<!-- end excerpt -->'
+	run -1 refresh --check
+	assert_line "guide/page.md:1: labs/none.c: no such file"
+	tree <<<'<!-- output true -->'
+	run -1 refresh
+	assert_line "guide/page.md:1: this output has no end"
+	tree <<<$'<!-- output true -->\n<!-- end excerpt -->'
+	run -1 refresh
+	assert_line "guide/page.md:1: this output has no end"
+	tree <<<'<!-- end excerpt -->'
+	run -1 refresh
+	assert_line --partial "guide/page.md:1: no block begins or ends like this"
+}
+
+@test "a line too wide for half a page is refused there, and taken elsewhere" {
+	tree <<<$'<td>\n\n'"$BLOCKS"$'\n\n</td>'
+	change 'int before' 'int a_name_that_is_just_too_long_for_one_half_of_a_page'
+	run -1 refresh
+	assert_line --partial "over 48"
+	tree <<<"$BLOCKS"
+	change 'int before' 'int a_name_that_is_just_too_long_for_one_half_of_a_page'
+	run -0 refresh
+	change 'int a_name' "int $(printf 'x%.0s' {1..60})"
+	run -1 refresh
+	assert_line --partial "over 80"
+}
+
+record() { # COMMAND: its output is in the page
+	tree <<<"<!-- output $1 -->"$'\n<!-- end output -->'
+	rm -r "$tree/labs"
+	refresh
+}
+
+@test "output begins with its command; errors are in it" {
+	record 'echo one; echo two >&2'
+	run -0 sed -n 2,5p "$tree/guide/page.md"
+	assert_output $'```console\n$ echo one; echo two >&2\none\ntwo'
+}
+
+@test "pids, addresses and times may differ, words and small numbers may not" {
+	what=$BATS_TEST_TMPDIR/what
+	touch "$what"
+	record "cat $what"
+	for pair in 'pid 4711|pid 4712' '0.123 s|45.6 s' 'at 0x7ffd12345678|at 0x55aa00112233' \
+		'/proc/99/fd|/proc/100/fd' 'I am 12|I am 7' '█████ 1.0|██ 0.4'; do
+		echo "${pair%|*}" >"$what"
+		refresh >/dev/null
+		echo "${pair#*|}" >"$what"
+		run -0 refresh --check
+	done
+	for pair in 'state Z|state S' 'exitcode 7|exitcode 8' '=> held|!! held' 'one line|one line more'; do
+		echo "${pair%|*}" >"$what"
+		refresh >/dev/null
+		echo "${pair#*|}" >"$what"
+		run -1 refresh --check
+	done
+}
+
+@test "a command that fails is an error, unless the page says so" {
+	tree <<<$'<!-- output exit 3 -->\n<!-- end output -->'
+	run -1 refresh
+	assert_line --partial "exit status 3, not 0"
+	tree <<<$'<!-- output exits-3: exit 3 -->\n<!-- end output -->'
+	run -0 refresh
+	tree <<<$'<!-- output build/lab1 -->\n<!-- end output -->'
+	run -1 refresh
+	assert_line --partial "run make first"
+	run -0 refresh --no-run
+}
+
+@test "the table of labs is made from the folders and their first comments" {
+	tree <<<$'<!-- labs -->\n<!-- end labs -->'
+	change 'region: ' 'nothing '
+	change 'endregion' 'nothing'
+	run -0 refresh
+	run -0 cat "$tree/guide/page.md"
+	assert_line "| [1 · try](lab1-try.md) | trying the tool | \`make lab1\` |"
+}
+
+@test "the chapters are what the sources and the labs say now" {
+	run -0 guide/tools/refresh --check
+}

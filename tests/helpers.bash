@@ -1,0 +1,77 @@
+# helpers.bash - what every bats file here loads
+#
+# A test fails, too, when it leaves a process or a file in /dev/shm behind.
+
+bats_require_minimum_version 1.5.0
+export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$(cd "$TOP" && realpath "${BUILD:-build}")
+# shellcheck disable=SC2034 # for those who load this
+LABS=$(cd "$TOP/labs" && echo lab*-*)
+
+setup() {
+	bats_load_library bats-support
+	bats_load_library bats-assert
+	cd "$TOP" || return 1
+	shm_before=$(ls -A /dev/shm)
+	# What the run shares with its processes, a nested run must not find.
+	unset LAB_RUN NO_COLOR
+	export LC_ALL=C.UTF-8
+}
+
+teardown() {
+	if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+		echo "Rerun just this: make test ARGS='$BATS_TEST_FILENAME -f \"$BATS_TEST_DESCRIPTION\"'"
+	fi
+	no_process_left
+	[ "$(ls -A /dev/shm)" = "$shm_before" ] || fail "left in /dev/shm: $(ls -A /dev/shm)"
+}
+
+# The processes that run one of our programs: what $BUILD holds. A zombie of a
+# foreign parent is not ours to mourn.
+our_processes() {
+	local exe
+	for exe in /proc/[0-9]*/exe; do
+		case $(readlink "$exe" 2>/dev/null) in
+		"$BUILD"/lab* | "$BUILD"/*guard*) echo "${exe//[!0-9]/}" ;;
+		esac
+	done
+}
+
+# Polls: a process that was sent a signal takes a moment to go.
+no_process_left() {
+	local until=$((SECONDS + 10)) left
+	while left=$(our_processes) && [ -n "$left" ]; do
+		if [ "$SECONDS" -ge "$until" ]; then
+			ps -o pid,ppid,stat,args -p "${left//$'\n'/,}"
+			# shellcheck disable=SC2086 # one word a pid
+			kill -KILL $left
+			fail "processes left over"
+		fi
+		sleep 0.02
+	done
+}
+
+# lab 3 guard --step: with a limit from outside.
+lab() {
+	local number=$1
+	shift
+	timeout -k 2 30 "$BUILD/lab$number" "$@"
+}
+
+python_twin() {
+	local source
+	source=$(echo "$TOP"/labs/lab"$1"-*/lab"$1".py)
+	timeout -k 2 30 python3 "$source"
+}
+
+on_terminal() {
+	timeout -k 2 60 "$TOP/tests/pty" "$@"
+}
+
+# Every conclusion of the last run held, and there were some.
+assert_all_held() {
+	assert_line --regexp '^=> '
+	refute_line --regexp '^!! '
+}

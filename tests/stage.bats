@@ -1,0 +1,276 @@
+#!/usr/bin/env bats
+# What every lab can do: options, colours, steps, pipes, and how it fails.
+
+load helpers
+
+number_of() { # lab3-fork-vs-spawn: 3
+	local name=${1%%-*}
+	echo "${name#lab}"
+}
+
+# --- a wrong command line --------------------------------------------------------
+
+# refused LAB PATTERN WORD...: one line that says so, exit status 2, no output.
+refused() {
+	local number=$1 pattern=$2
+	shift 2
+	run -2 --separate-stderr lab "$number" "$@"
+	assert_equal "$output" ""
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_regex "$stderr" "^lab$number: .*$pattern"
+}
+
+@test "a wrong word is refused in one line, in every lab" {
+	for name in $LABS; do
+		number=$(number_of "$name")
+		refused "$number" "'--bogus' is no option" --bogus
+		refused "$number" "'--bogus=1' is no option" --bogus=1
+		refused "$number" "'-x' is no option" -x
+		refused "$number" "'bogus' is no scene" bogus
+		refused "$number" "'' is no scene" ""
+		refused "$number" "'bogus' is no scene" program bogus
+		refused "$number" "--list takes no value: '--list=1'" --list=1
+		refused "$number" "--step takes no value: '--step=yes'" --step=yes
+		refused "$number" "--color: needs one of auto.always.never" --color
+		refused "$number" "--color: 'blue' is not one of auto.always.never" --color=blue
+		refused "$number" "--color: '' is not one of" --color=
+		refused "$number" "--color: 'auto.always' is not one of" "--color=auto|always"
+	done
+}
+
+@test "lab2 --timeout: what is no number of seconds in the range is named" {
+	refused 2 "--timeout: needs seconds from 0.001 to 5" --timeout
+	for text in soon "" -1 0 0.0001 5.1 1e3 0x1 nan inf " 1" "1 " 1s 1,5 999999999999999999999; do
+		refused 2 "--timeout: '$text' is not seconds from 0.001 to 5" --timeout="$text"
+	done
+}
+
+@test "lab3 --max-rss: what is no size in the range is named" {
+	refused 3 "--max-rss: needs a size from 1M to 64G" --max-rss
+	for text in big "" -1M 0 1K 1023K 1T 65G 1.5G 1e9 0x100000 nan 16MB "1 M" M; do
+		refused 3 "--max-rss: '$text' is not a size from 1M to 64G" --max-rss="$text"
+	done
+}
+
+@test "values in the range are taken, in all their forms" {
+	for option in --max-rss=1M --max-rss=1024K --max-rss=1048576 --max-rss=2m; do
+		run -0 lab 3 guard "$option"
+	done
+	run -0 lab 2 zombie --timeout 0.001
+	run -0 lab 2 --timeout=5 zombie
+	run -0 lab 2 --color=never -- zombie
+}
+
+# --- what it tells of itself -------------------------------------------------------
+
+@test "--help names every option, every range and every scene" {
+	for name in $LABS; do
+		number=$(number_of "$name")
+		run -0 --separate-stderr lab "$number" --help
+		assert_equal "$stderr" ""
+		for option in --list --step --color=auto --help --version; do
+			assert_output --partial "  $option"
+		done
+		while IFS=$'\t' read -r scene question; do
+			assert_line "  $scene"
+			[ -n "$question" ]
+		done < <(lab "$number" --list)
+	done
+	assert_output --partial "--max-rss=SIZE"
+	assert_output --partial "(a size from 1M to 64G)"
+}
+
+@test "--list: name, tab, question; the first scene is program, by-hand is there" {
+	for name in $LABS; do
+		run -0 lab "$(number_of "$name")" --list
+		assert_regex "${lines[0]}" $'^program\t.+\\?$'
+		assert_line --regexp $'^by-hand\t.+\\?$'
+		run -1 grep -vP '^[a-z-]+\t[^\t]+\?$' <<<"$output"
+	done
+}
+
+@test "--version: the name and the version, on stdout" {
+	for name in $LABS; do
+		number=$(number_of "$name")
+		run -0 --separate-stderr lab "$number" --version
+		assert_regex "$output" "^lab$number [0-9]+\.[0-9]+\$"
+	done
+}
+
+# --- what a scene looks like ---------------------------------------------------------
+
+# The longest scene and the widest line of a run: "lines columns".
+measure() {
+	tee "$BATS_TEST_TMPDIR/scene" | awk '/^$/ { n = 0; next } { n++ } n > most { most = n }
+		END { printf "%d ", most }'
+	wc -L <"$BATS_TEST_TMPDIR/scene"
+}
+
+@test "each scene shows at most 18 lines of at most 80 columns" {
+	for locale in C.UTF-8 C; do
+		for name in $LABS; do
+			number=$(number_of "$name")
+			for scene in $(lab "$number" --list | cut -f1); do
+				# As in a full run, where program is framed, too.
+				read -r lines columns < <(LC_ALL=$locale lab "$number" "$scene" "$scene" |
+					LC_ALL=C.UTF-8 measure)
+				[ "$lines" -le 18 ] || fail "lab$number $scene: $lines lines"
+				[ "$columns" -le 80 ] || fail "lab$number $scene: $columns columns"
+			done
+		done
+	done
+}
+
+@test "a full run ends with its conclusions and their number" {
+	for name in $LABS; do
+		number=$(number_of "$name")
+		run -0 lab "$number"
+		refute_line --regexp '^!!'
+		# Behind the last empty line stands the list.
+		count=$(tac <<<"$output" | sed '/^$/,$d' | grep -c '^=> [a-z-]*: ')
+		assert_equal "${lines[-1]}" "$count of $count conclusions held"
+		for scene in $(lab "$number" --list | cut -f1); do
+			assert_line --regexp "^=> $scene: "
+		done
+	done
+}
+
+@test "every scene holds on one CPU, too" {
+	for name in $LABS; do
+		run -0 timeout -k 2 30 taskset -c 0 "$BUILD/${name%%-*}"
+	done
+}
+
+@test "every line is one write" {
+	timeout -k 2 30 strace -f -s 300 -o "$BATS_TEST_TMPDIR/trace" -e trace=write \
+		"$BUILD/lab2" join daemon >/dev/null
+	run -0 grep -c 'write(1, ".*\\n", [0-9]*)' "$BATS_TEST_TMPDIR/trace"
+	[ "$output" -gt 15 ] || fail "$output lines"
+	run -1 grep 'write(1, .*\\n[^"]' "$BATS_TEST_TMPDIR/trace"
+	run -1 grep -E 'write\(1, .*[^n]", [0-9]+\)' "$BATS_TEST_TMPDIR/trace"
+}
+
+# --- colours ---------------------------------------------------------------------------
+
+ESCAPE=$'\033'
+
+@test "colours: always, never, and not into a pipe" {
+	run -0 lab 2 zombie --color=always
+	assert_output --partial "$ESCAPE[32m=>"
+	run -0 lab 2 zombie --color=never
+	refute_output --partial "$ESCAPE"
+	run -0 lab 2 zombie
+	refute_output --partial "$ESCAPE"
+}
+
+@test "colours: on a terminal, unless TERM is dumb or NO_COLOR is set" {
+	TERM=xterm run -0 on_terminal -- "$BUILD/lab2" zombie
+	assert_output --partial "$ESCAPE[32m=>"
+	NO_COLOR='' TERM=xterm run -0 on_terminal -- "$BUILD/lab2" zombie
+	assert_output --partial "$ESCAPE[32m=>"
+	NO_COLOR=1 TERM=xterm run -0 on_terminal -- "$BUILD/lab2" zombie
+	refute_output --partial "$ESCAPE"
+	TERM=dumb run -0 on_terminal -- "$BUILD/lab2" zombie
+	refute_output --partial "$ESCAPE"
+	TERM=xterm run -0 on_terminal -- "$BUILD/lab2" zombie --color=never
+	refute_output --partial "$ESCAPE"
+}
+
+@test "colours: of every process of the run, exec'd by hand or spawned" {
+	run -0 lab 3 by-hand guard --color=always
+	assert_output --partial "$ESCAPE[36mexec'd child"
+	assert_output --partial "$ESCAPE[36mProcess-2"
+}
+
+@test "a pipe changes nothing but the colours" {
+	lab 3 shared-or-copied --color=always | sed "s/$ESCAPE\[[0-9;]*m//g" >"$BATS_TEST_TMPDIR/coloured"
+	lab 3 shared-or-copied | cat >"$BATS_TEST_TMPDIR/piped"
+	lab 3 shared-or-copied >"$BATS_TEST_TMPDIR/filed"
+	run -0 cmp "$BATS_TEST_TMPDIR/coloured" "$BATS_TEST_TMPDIR/piped"
+	run -0 cmp "$BATS_TEST_TMPDIR/filed" "$BATS_TEST_TMPDIR/piped"
+}
+
+# --- --step ------------------------------------------------------------------------------
+
+@test "--step: the question alone until Enter, Enter after each conclusion" {
+	TERM=xterm run -0 on_terminal --on " Enter " '\r' --on " Enter " '\r' \
+		--on " Enter " '\r' -- "$BUILD/lab2" zombie --step
+	assert_output --partial "$ESCAPE[2J" # the screen was cleared
+	# Text, line by line: the question, then nothing but what was typed.
+	plain=$(sed "s/$ESCAPE\[[0-9;]*[A-Za-z]//g; s/\r//g" <<<"$output")
+	asked=$(grep -n '^Predict' <<<"$plain" | cut -d: -f1)
+	typed=$(grep -n 'typed' <<<"$plain" | cut -d: -f1)
+	seen=$(grep -n 'state Z' <<<"$plain" | cut -d: -f1)
+	concluded=$(grep -n '^=>' <<<"$plain" | cut -d: -f1)
+	# shellcheck disable=SC2086 # a word each
+	set -- $asked $typed $seen $concluded
+	# asked typed typed typed seen concluded concluded
+	[ "$1" -lt "$2" ] && [ "$2" -lt "$5" ] && [ "$5" -lt "$6" ] &&
+		[ "$6" -lt "$3" ] && [ "$3" -lt "$7" ] && [ "$7" -lt "$4" ] || fail "$* $plain"
+}
+
+@test "--step: at the end of stdin it no longer waits" {
+	run -0 lab 2 zombie orphan --step </dev/null
+	assert_all_held
+}
+
+@test "--step: Ctrl-C at a question ends the run" {
+	TERM=xterm run -130 on_terminal --on " Enter " '\x03' -- "$BUILD/lab3" guard --step
+}
+
+# --- a rough world --------------------------------------------------------------------------
+
+@test "a full disk: one clear line, exit status 1" {
+	for words in "2 program" "2 zombie" "3 guard" "2 --list" "2 --help" "3 --version"; do
+		# shellcheck disable=SC2086 # a word each
+		run -1 --separate-stderr sh -c 'lab=$1; shift; exec timeout -k 2 30 "$lab" "$@" >/dev/full' - \
+			"$BUILD/lab${words%% *}" ${words#* }
+		assert_equal "${#stderr_lines[@]}" 1
+		assert_regex "$stderr" "No space left on device"
+	done
+}
+
+@test "a closed stdout, a closed stdin" {
+	run -1 sh -c 'exec timeout -k 2 30 "$1" zombie >&-' - "$BUILD/lab2"
+	for words in "2 program" "2 join" "3 program" "3 guard" "3 descriptors" "3 table"; do
+		run -0 sh -c 'exec timeout -k 2 30 "$1" "$2" <&-' - "$BUILD/lab${words%% *}" "${words#* }"
+	done
+}
+
+@test "a reader that goes away: no hang, no process left" {
+	for scene in join daemon; do
+		run -0 sh -c 'timeout -k 2 30 "$1" "$2" --timeout=1 2>/dev/null | head -n 1' - "$BUILD/lab2" "$scene"
+		assert_output "$scene"
+	done
+}
+
+@test "from another folder, by its whole path" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 lab 3
+	assert_line "=> program: the C program and the Python program print the same"
+}
+
+@test "without the Python program, and without python3, it concludes nothing of it" {
+	cp "$BUILD/lab2" "$BATS_TEST_TMPDIR/lab2"
+	run -0 timeout -k 2 30 "$BATS_TEST_TMPDIR/lab2" program zombie
+	assert_line --partial "No python3 here"
+	refute_line --partial "print the same"
+	PATH=/nowhere run -0 "$BUILD/lab2" program zombie
+	assert_line --partial "No python3 here"
+	rm "$BATS_TEST_TMPDIR/lab2"
+}
+
+@test "a hand-over that is none is refused: exit status 2, one line" {
+	for handle in 0 77 x '' -1 5x 99999999999; do
+		run -2 --separate-stderr sh -c '"$1" --multiprocessing-fork pipe_handle="$2" </dev/null' - \
+			"$BUILD/lab3" "$handle"
+		assert_equal "$output" ""
+		assert_equal "${#stderr_lines[@]}" 1
+		assert_regex "$stderr" "^lab3: pipe_handle=$handle: "
+	done
+	run -2 sh -c 'echo garbage of some length, more than a head | "$1" --multiprocessing-fork pipe_handle=0' - \
+		"$BUILD/lab3"
+	assert_output --partial "no hand-over"
+	run -2 "$BUILD/lab3" --multiprocessing-fork
+	assert_output --partial "needs pipe_handle=N"
+}

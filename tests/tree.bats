@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# The self-check: what belongs to a lab is there, and the tree keeps its shape.
+
+load helpers
+
+@test "every lab has a program, a twin, a chapter and a test, and no more" {
+	for name in $LABS; do
+		lab=${name%%-*}
+		for file in "labs/$name/$lab.c" "labs/$name/$lab.py" "guide/$name.md" "tests/labs/$name.bats"; do
+			[ -s "$file" ] || fail "$file is missing"
+		done
+	done
+	for file in guide/lab*.md tests/labs/*.bats; do
+		name=$(basename "${file%.*}")
+		[ -d "labs/$name" ] || fail "$file belongs to no lab"
+	done
+}
+
+@test "every scene has a test, and stands in its chapter" {
+	for name in $LABS; do
+		for scene in $("$BUILD/${name%%-*}" --list | cut -f1); do
+			grep -q "build/${name%%-*} .*$scene\|^### $scene" "guide/$name.md" ||
+				fail "guide/$name.md does not show $scene"
+			grep -qE "lab [0-9] .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
+				fail "tests/labs/$name.bats does not play $scene"
+		done
+	done
+}
+
+@test "every option of a lab stands in its chapter" {
+	for name in $LABS; do
+		for option in $("$BUILD/${name%%-*}" --help | sed -n '/of this lab/,/^$/s/^  \(--[a-z-]*\).*/\1/p'); do
+			grep -q -e "$option" "guide/$name.md" || fail "guide/$name.md does not tell of $option"
+		done
+	done
+}
+
+@test "the index and the README name every lab" {
+	for name in $LABS; do
+		grep -q "($name.md)" guide/index.md || fail "guide/index.md lacks $name"
+		grep -q "(guide/$name.md)" README.md || fail "README.md lacks $name"
+	done
+}
+
+@test "make list names every lab, make help every verb" {
+	run -0 make -s list
+	for name in $LABS; do
+		assert_line --regexp "^${name%%-*}"$'\t.'
+	done
+	run -0 make -s help
+	for verb in all list labN labN-python labN-strace labN-valgrind doctor test faults \
+		valgrind sanitize bench guide guide-check help clean; do
+		assert_line --regexp "^make $verb +[^ ]"
+	done
+}
+
+@test "every verb is phony: a file of that name is no excuse" {
+	phony=$(sed -n 's/^\.PHONY: //p' Makefile)
+	for verb in test doctor faults valgrind sanitize bench guide guide-check clean list help; do
+		assert_regex " $phony " "[ 
+]$verb[ 
+]"
+	done
+	run -0 make -n -W Makefile lab3
+	mkdir "$BATS_TEST_TMPDIR/tree"
+	cp -r Makefile common labs tests guide README.md "$BATS_TEST_TMPDIR/tree"
+	cd "$BATS_TEST_TMPDIR/tree"
+	touch lab3 list
+	run -0 make -n lab3
+	assert_output --partial "build/lab3"
+	run -0 make -s list
+	assert_line --partial "lab3"
+}
+
+@test "make lab3 plays it with ARGS, lab3-python and lab2-strace run" {
+	run -0 make -s lab3 ARGS="guard --color=never"
+	assert_line "=> spawn: it has not the 42, the guard ended its main()"
+	run -0 make -s lab2-python
+	assert_output "hello bob"
+	run -0 make -s lab2-strace
+	assert_line --partial "wait4("
+}
+
+@test "a lab whose conclusion does not hold makes make fail" {
+	run -2 make -s lab2 ARGS=bogus
+	assert_line --partial "'bogus' is no scene"
+}
+
+@test "mp leans on sys alone, and no lab on another" {
+	run -1 grep -rnE '#include "(stage|say|gate|check|run|options|terminal|twin|chart)\.h"|labs/' common/mp common/sys
+	for name in $LABS; do
+		run -1 grep -nE "#include \"(\.\./)?lab[^${name:3:1}]" -r "labs/$name"
+	done
+}
+
+@test "libmp.a and the headers in common/mp are enough for a program" {
+	cat >"$BATS_TEST_TMPDIR/my.c" <<-'END'
+		#include "process.h"
+		#include <spawn.h>
+		#include <stdio.h>
+
+		int hello(const void *name, size_t size)
+		{
+			(void)size;
+			return printf("hello %s\n", (const char *)name) < 0;
+		}
+
+		int main(int argc, char *argv[])
+		{
+			struct mp_process p = { .target = hello, MP_ARGS("bob"),
+						.method = MP_SPAWN };
+
+			mp_guard(argc, argv);
+			return posix_spawn == NULL || mp_process_start(&p) < 0 ||
+			       mp_process_join(&p, -1) < 0 || mp_process_exitcode(&p);
+		}
+	END
+	gcc -std=gnu17 -D_GNU_SOURCE -Icommon/mp -o "$BATS_TEST_TMPDIR/my" "$BATS_TEST_TMPDIR/my.c" \
+		"$BUILD/libmp.a" -lpthread -ldl -rdynamic
+	run -0 timeout -k 2 30 "$BATS_TEST_TMPDIR/my"
+	assert_output "hello bob"
+}
+
+@test "the quick start of the README is exactly its two commands" {
+	run -0 awk '/^## Quick start/ { on = 1; next } /^## / { on = 0 } on && /^```/ { inside = !inside; next } inside' README.md
+	assert_output $'./setup && make lab3\nmake test'
+}
+
+@test "setup: nothing to do twice, a wrong option is named" {
+	run -0 ./setup
+	assert_line "Nothing to install: all is there."
+	assert_line "This machine can run the labs."
+	run -2 --separate-stderr ./setup --bogus
+	assert_equal "$output" ""
+	assert_regex "$stderr" "^setup: '--bogus'"
+	run -0 ./setup --help
+	assert_line --partial "--dev"
+}
+
+@test "setup: without apt it names what is missing, and stops" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	for tool in sh id dirname mktemp rm echo sed tr head cat env; do
+		ln -s "$(command -v "$tool")" "$BATS_TEST_TMPDIR/bin/"
+	done
+	PATH=$BATS_TEST_TMPDIR/bin run -1 "$TOP/setup"
+	assert_line --partial "There is no apt here"
+	for package in gcc make valgrind jq libcmocka-dev; do
+		assert_line "  $package"
+	done
+}
+
+@test "doctor: a no tells what to do, and is the exit status" {
+	run -0 make -s doctor
+	assert_line "This machine can run the labs."
+	CC=/bin/false run -1 tests/doctor
+	assert_line --regexp '^  no    compiler '
+	assert_line --partial "./setup installs one"
+	assert_line "1 to mend before the labs run."
+}
