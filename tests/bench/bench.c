@@ -213,7 +213,9 @@ static void *touch(size_t bytes)
 /* A number with so many decimals, or nothing where it was not measured. */
 static const char *figure(double number, char text[32])
 {
-	snprintf(text, 32, isnan(number) ? "" : "%.1f", number);
+	text[0] = '\0';
+	if (!isnan(number))
+		snprintf(text, 32, "%.1f", number);
 	return text;
 }
 
