@@ -75,9 +75,9 @@ refused() {
 			assert_line "  $scene"
 			[ -n "$question" ]
 		done < <(lab "$number" --list)
+		[ "$(wc -L <<<"$output")" -le 80 ] || fail "too wide: $output"
 	done
-	assert_output --partial "--max-rss=SIZE"
-	assert_output --partial "(a size from 1M to 64G)"
+	assert_output --partial "--max-rss=SIZE (1M to 64G) "
 }
 
 @test "--list: name, tab, question; the first scene is program, by-hand is there" {
@@ -273,4 +273,16 @@ ESCAPE=$'\033'
 	assert_output --partial "no hand-over"
 	run -2 "$BUILD/lab3" --multiprocessing-fork
 	assert_output --partial "needs pipe_handle=N"
+}
+
+@test "a conclusion that does not hold: !!, exit status 1, and told at the end" {
+	# Beside this copy of the lab lies a program that has the guard after all.
+	cp "$BUILD/lab3" "$BATS_TEST_TMPDIR/lab3"
+	cp "$BUILD/guarded" "$BATS_TEST_TMPDIR/no_guard"
+	run -1 timeout -k 2 30 "$BATS_TEST_TMPDIR/lab3" no-guard
+	assert_line "!! the child's start was refused, with the cure; it exited 1"
+	assert_line --regexp '^=> plain execve'
+	run -1 timeout -k 2 30 "$BATS_TEST_TMPDIR/lab3"
+	assert_line --regexp "^!! no-guard: "
+	assert_regex "${lines[-1]}" '^25 of 26 conclusions held$'
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define PATIENCE 30000 /* milliseconds */
@@ -64,14 +63,4 @@ void hear(int fd, void *data, size_t size)
 		return;
 	errno = EPROTO;
 	die("whoever should report has ended");
-}
-
-void *shared_memory(size_t size)
-{
-	void *address = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (address == MAP_FAILED)
-		die("shared_memory");
-	return address;
 }

@@ -37,7 +37,4 @@ void report(int fd, const void *data, size_t size);
 /* Waits for size bytes, at most 30 seconds; fewer are an end (EPROTO). */
 void hear(int fd, void *data, size_t size);
 
-/* Zeroed memory that this process and those it forks share. */
-void *shared_memory(size_t size);
-
 #endif

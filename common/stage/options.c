@@ -38,32 +38,36 @@ static void print_size(char *text, size_t room, double bytes)
 	snprintf(text, room, "%.0f%.1s", bytes, unit);
 }
 
-/* What a row takes, in words: "seconds from 0 to 60". */
-static void print_range(char *text, size_t room, const struct option_row *row)
+/* The range of a row: "1M to 64G". */
+static void print_bounds(char *text, size_t room, const struct option_row *row)
 {
 	char min[32], max[32];
 
-	switch (row->kind) {
-	case OPTION_FLAG:
+	print_size(min, sizeof(min), row->min);
+	print_size(max, sizeof(max), row->max);
+	if (row->kind == OPTION_SIZE)
+		snprintf(text, room, "%s to %s", min, max);
+	else
+		snprintf(text, room, "%g to %g", row->min, row->max);
+}
+
+/* What a row takes, in words: "seconds from 0 to 60". */
+static void print_range(char *text, size_t room, const struct option_row *row)
+{
+	static const char *const what[] = {
+		[OPTION_NUMBER] = "a whole number from",
+		[OPTION_SECONDS] = "seconds from",
+		[OPTION_SIZE] = "a size from",
+	};
+	char bounds[80];
+
+	print_bounds(bounds, sizeof(bounds), row);
+	if (row->kind == OPTION_FLAG)
 		snprintf(text, room, "no value");
-		break;
-	case OPTION_NUMBER:
-		snprintf(text, room, "a whole number from %.0f to %.0f",
-			 row->min, row->max);
-		break;
-	case OPTION_SECONDS:
-		snprintf(text, room, "seconds from %g to %g", row->min,
-			 row->max);
-		break;
-	case OPTION_SIZE:
-		print_size(min, sizeof(min), row->min);
-		print_size(max, sizeof(max), row->max);
-		snprintf(text, room, "a size from %s to %s", min, max);
-		break;
-	case OPTION_CHOICE:
+	else if (row->kind == OPTION_CHOICE)
 		snprintf(text, room, "one of %s", row->choices);
-		break;
-	}
+	else
+		snprintf(text, room, "%s %s", what[row->kind], bounds);
 }
 
 /* Which of the words between the bars it is, or -1. */
@@ -195,23 +199,24 @@ int options_parse(int argc, char *argv[], const struct option_row *ours,
 
 void options_help(const struct option_row *table)
 {
-	for (; table != NULL && table->name != NULL; table++) {
-		static const char *const values[] = {
-			[OPTION_FLAG] = "",
-			[OPTION_NUMBER] = "=N",
-			[OPTION_SECONDS] = "=SECONDS",
-			[OPTION_SIZE] = "=SIZE",
-			[OPTION_CHOICE] = "=",
-		};
-		char usage[64], range[160];
-		bool choice = table->kind == OPTION_CHOICE;
+	static const char *const value[] = {
+		[OPTION_NUMBER] = "N",
+		[OPTION_SECONDS] = "SECONDS",
+		[OPTION_SIZE] = "SIZE",
+	};
 
-		snprintf(usage, sizeof(usage), "--%s%s%s", table->name,
-			 values[table->kind], choice ? table->choices : "");
-		print_range(range, sizeof(range), table);
-		printf("  %-28s %s", usage, table->help);
-		if (table->kind != OPTION_FLAG && !choice)
-			printf(" (%s)", range);
-		printf("\n");
+	for (; table != NULL && table->name != NULL; table++) {
+		char usage[96], bounds[80];
+
+		print_bounds(bounds, sizeof(bounds), table);
+		if (table->kind == OPTION_FLAG)
+			snprintf(usage, sizeof(usage), "--%s", table->name);
+		else if (table->kind == OPTION_CHOICE)
+			snprintf(usage, sizeof(usage), "--%s=%s", table->name,
+				 table->choices);
+		else
+			snprintf(usage, sizeof(usage), "--%s=%s (%.40s)",
+				 table->name, value[table->kind], bounds);
+		printf("  %-32s %s\n", usage, table->help);
 	}
 }

@@ -22,7 +22,7 @@ static const struct option_row common_options[] = {
 	{ "list", OPTION_FLAG, &want_list,
 	  .help = "a line a scene: name, tab, question" },
 	{ "step", OPTION_FLAG, &want_step,
-	  .help = "wait for Enter after each question and conclusion" },
+	  .help = "wait for Enter at questions and conclusions" },
 	{ "color", OPTION_CHOICE, &want_colour, .choices = "auto|always|never",
 	  .help = "auto: on a terminal, unless NO_COLOR is set" },
 	{ "help", OPTION_FLAG, &want_help, .help = "this text" },

@@ -14,6 +14,7 @@
 #include "check.h"
 #include "deadline.h"
 #include "gate.h"
+#include "memory.h"
 #include "options.h"
 #include "say.h"
 

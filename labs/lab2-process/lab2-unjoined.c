@@ -227,6 +227,7 @@ static void play_end_of_a_parent(void)
 		 "the daemonic child got SIGTERM at its parent's end");
 	conclude(house.seen->finished > 0 && house.seen->finished <= joined,
 		 "the ordinary child was waited for");
+	free_memory(house.seen, sizeof(*house.seen));
 	gate_close(&house.ready);
 	gate_close(&house.daemon_ends);
 }

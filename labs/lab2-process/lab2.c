@@ -147,6 +147,7 @@ static void play_join(void)
 		 "join(-1) returned after the child's end, exitcode 3");
 	conclude(try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3,
 		 "joining once more is harmless, and tells the same");
+	free_memory(work.end, sizeof(*work.end));
 	gate_close(&work.go);
 	close(work.ready.in);
 }

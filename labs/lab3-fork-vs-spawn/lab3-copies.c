@@ -119,7 +119,7 @@ void play_copy_on_write(void)
 {
 	long page = sysconf(_SC_PAGESIZE), pages = MEMORY / page;
 	long *faults = shared_memory(2 * sizeof(*faults));
-	char *memory = touch(MEMORY);
+	char *memory = touch_memory(MEMORY);
 	pid_t pid;
 
 	switch (pid = check(fork())) {
@@ -128,7 +128,7 @@ void play_copy_on_write(void)
 		_exit(0);
 	}
 	wait_for(pid);
-	untouch(memory, MEMORY);
+	free_memory(memory, MEMORY);
 
 	show("  64 MiB, %ld pages of %ld bytes, all touched by the parent",
 	     pages, page);
@@ -140,6 +140,7 @@ void play_copy_on_write(void)
 		 "reading cost next to none: the pages are the parent's");
 	conclude(faults[1] >= pages && faults[1] < pages + pages / 20,
 		 "writing cost a fault a page: that is when it is copied");
+	free_memory(faults, 2 * sizeof(*faults));
 }
 /* endregion */
 

@@ -13,10 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CGROUP	    "/sys/fs/cgroup"
+#define NO_LIMIT    1e18 /* bytes */
 #define MIB	    (1 << 20)
 #define REPEAT	    7	  /* times, of which the fastest counts */
 #define LARGE_PAGES 49152 /* pages: 192 MiB of 4 KiB each */
@@ -40,39 +41,53 @@ static double number_in(const char *path, const char *format, double none)
 	return none;
 }
 
+/*
+ * What this process's control group may still use: a container has a limit of
+ * its own. Each line of /proc/self/cgroup is "number:controllers:path"; without
+ * a limit the file says "max", which is no number, or a number beyond all.
+ */
+static double left_in_cgroup(void)
+{
+	FILE *groups = fopen("/proc/self/cgroup", "re");
+	char line[512], limit[640], usage[640];
+	double left = NO_LIMIT;
+
+	while (groups != NULL && fgets(line, sizeof(line), groups) != NULL) {
+		char *path = strrchr(line, ':') + 1;
+		double used, most;
+
+		path[strcspn(path, "\n")] = '\0';
+		if (strstr(line, ":memory:") != NULL) { /* version 1 */
+			sprintf(limit, CGROUP "/memory%s/memory.limit_in_bytes",
+				path);
+			sprintf(usage, CGROUP "/memory%s/memory.usage_in_bytes",
+				path);
+		} else if (strncmp(line, "0::", 3) == 0) { /* version 2 */
+			sprintf(limit, CGROUP "%s/memory.max", path);
+			sprintf(usage, CGROUP "%s/memory.current", path);
+		} else {
+			continue;
+		}
+		most = number_in(limit, "%lf", NO_LIMIT);
+		used = number_in(usage, "%lf", 0);
+		if (most - used < left)
+			left = most - used;
+	}
+	if (groups != NULL)
+		fclose(groups);
+	return left < 0 ? 0 : left;
+}
+
 size_t affordable(void)
 {
 	double free = number_in("/proc/meminfo", "MemAvailable: %lf", 0) * 1024;
-	/* In a container: its own limit. "max" there is no number: no limit. */
-	double limit = number_in("/sys/fs/cgroup/memory.max", "%lf", 1e18);
-	double used = number_in("/sys/fs/cgroup/memory.current", "%lf", 0);
+	double left = left_in_cgroup();
 
-	if (limit - used < free)
-		free = limit - used;
+	if (left < free)
+		free = left;
 	if (max_rss < free / 4)
 		return max_rss;
 	return (size_t)(free / 4) / MIB * MIB;
-}
-
-void *touch(size_t bytes)
-{
-	void *memory;
-
-	if (bytes == 0)
-		return NULL;
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		die("mmap");
-	madvise(memory, bytes, MADV_NOHUGEPAGE); /* they hide a fork's cost */
-	memset(memory, 1, bytes);
-	return memory;
-}
-
-void untouch(void *memory, size_t bytes)
-{
-	if (memory != NULL)
-		munmap(memory, bytes);
 }
 
 bool is_large(size_t bytes)
@@ -143,11 +158,11 @@ enum { FORK, FORK_EXECVE, POSIX_SPAWN };
 
 static void measure(size_t bytes, double took[METHODS])
 {
-	void *memory = touch(bytes);
+	void *memory = touch_memory(bytes);
 
 	for (int i = 0; i < METHODS; i++)
 		took[i] = fastest(methods[i].start_and_join);
-	untouch(memory, bytes);
+	free_memory(memory, bytes);
 }
 
 static void draw(const size_t size[SIZES], double took[SIZES][METHODS])
@@ -196,7 +211,7 @@ void play_cost(void)
 		 "in a small parent fork is the cheapest");
 	if (is_large(large))
 		conclude(full[FORK] >= 3 * full[POSIX_SPAWN],
-			 "with %zu MiB touched posix_spawn is, %.1f times",
+			 "with %zu MiB posix_spawn is cheaper, %.1f times",
 			 large / MIB, full[FORK] / full[POSIX_SPAWN]);
 	else
 		show("%zu MiB are too few to tell the rest: --max-rss, memory",

@@ -160,9 +160,9 @@ static void fill(struct column *column, int which, size_t large)
 	close(other);
 
 	column->small = fastest(methods[which].start_and_join);
-	memory = touch(large);
+	memory = touch_memory(large);
 	column->large = fastest(methods[which].start_and_join);
-	untouch(memory, large);
+	free_memory(memory, large);
 }
 
 /* --- what is shown ----------------------------------------------------- */

@@ -133,7 +133,7 @@ static const struct scene scenes[] = {
 
 static const struct option_row options[] = {
 	{ "max-rss", OPTION_SIZE, &max_rss, 1 << 20, 64.0 * (1 << 30),
-	  .help = "largest parent in `cost`, `table`" },
+	  .help = "the largest parent in `cost` and `table`" },
 	{ 0 }
 };
 

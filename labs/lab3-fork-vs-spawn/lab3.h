@@ -49,10 +49,6 @@ extern size_t max_rss; /* --max-rss: the largest parent that it measures */
  * max_rss, or less where a quarter of what is available is less. */
 size_t affordable(void);
 
-/* So much private memory, touched, in small pages; NULL for 0. */
-void *touch(size_t bytes);
-void untouch(void *memory, size_t bytes);
-
 /* The minimum of several, in seconds. */
 double fastest(void (*start_and_join)(void));
 

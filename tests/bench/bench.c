@@ -12,6 +12,7 @@
  * + waitpid of this very program, which then ends at once.
  */
 #include "deadline.h"
+#include "memory.h"
 #include "options.h"
 #include "process.h"
 
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,21 +195,6 @@ static struct result measure(const struct row *row)
 	return least;
 }
 
-static void *touch(size_t bytes)
-{
-	void *memory;
-
-	if (bytes == 0)
-		return NULL;
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
-		fail("1 GiB of memory");
-	madvise(memory, bytes, MADV_NOHUGEPAGE);
-	memset(memory, 1, bytes);
-	return memory;
-}
-
 /* A number with so many decimals, or nothing where it was not measured. */
 static const char *figure(double number, char text[32])
 {
@@ -263,15 +248,14 @@ static void play(FILE *tsv)
 	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", "row", "unit", "ours",
 	       "bare", "cpython", "ours/bare", "cpython/ours");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		void *memory = touch(rows[i].memory);
+		void *memory = touch_memory(rows[i].memory);
 		struct result result;
 
 		ask_python("touch", rows[i].memory);
 		result = measure(&rows[i]);
 		print_row(rows[i].name, &result, tsv);
 		ask_python("touch", 0);
-		if (memory != NULL)
-			munmap(memory, rows[i].memory);
+		free_memory(memory, rows[i].memory);
 	}
 	print_notes();
 }
