@@ -527,6 +527,37 @@ static void no_descriptors_left_is_emfile(void **state)
 	apart(spawn_with_few_descriptors);
 }
 
+/* Past 16384 pages of pipes, a user's new ones hold two pages. */
+static int spawn_through_a_small_pipe(void)
+{
+	static char args[20000];
+	struct mp_process p = { .target = check_bytes,
+				MP_ARGS(args),
+				.method = MP_SPAWN };
+	struct rlimit limit;
+	int end[2], wrong;
+	ssize_t before;
+
+	if (geteuid() == 0 && setuid(NOBODY) < 0)
+		return 10;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	do
+		if (pipe2(end, O_CLOEXEC) < 0)
+			return errno == EMFILE ? 0 : 11; /* cannot try it */
+	while (fcntl(end[0], F_GETPIPE_SZ) > (int)sizeof(args));
+	before = count_descriptors();
+	wrong = mp_process_start(&p) != -1 || errno != EAGAIN || p.pid != 0;
+	return wrong + (count_descriptors() != before);
+}
+
+static void a_small_pipe_is_eagain(void **state)
+{
+	(void)state;
+	apart(spawn_through_a_small_pipe);
+}
+
 /* RLIMIT_NPROC does not bind root, so this needs another user. */
 static int start_as_a_user_with_one_process(void)
 {
@@ -608,7 +639,7 @@ static int end_with_children(void)
 	struct mp_process daemon = { .target = end_like,
 				     MP_ARGS(tenth),
 				     .daemon = true };
-	struct mp_process ordinary = { .target = write_a_line };
+	struct mp_process ordinary = { .target = end_like };
 
 	if (mp_process_start(&daemon) < 0 || mp_process_start(&ordinary) < 0)
 		return 1;
@@ -735,6 +766,7 @@ int main(int argc, char *argv[])
 		TEST(a_spawned_child_keeps_what_it_is_handed),
 		TEST(a_closed_descriptor_cannot_be_kept),
 		TEST(no_descriptors_left_is_emfile),
+		TEST(a_small_pipe_is_eagain),
 		TEST(a_full_process_table_is_eagain),
 		TEST(a_failed_exec_is_told),
 		TEST(a_daemon_may_have_no_children),
