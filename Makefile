@@ -27,7 +27,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(addsuffix /*.c,$1)))
 mp := $(call objects,common/mp common/sys)
 stage := $(call objects,common/stage)
 binaries := $(addprefix $(BUILD)/,$(programs))
-mp_tests := $(patsubst tests/mp/%.c,$(BUILD)/tests/%,$(wildcard tests/mp/*.c))
+cmocka := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/mp/*.c tests/stage/*.c))
 
 # One aligned line a compile; V=1 shows the whole command.
 ifeq ($(V),1)
@@ -73,7 +73,7 @@ $(BUILD)/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard labs/*/$1.c labs/*/$1-*.
 endef
 $(foreach name,$(programs),$(eval $(call program,$(name))))
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/mp/%.o $(BUILD)/libmp.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libstage.a $(BUILD)/libmp.a
 	@mkdir -p $(@D)
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lcmocka -lpthread -ldl
@@ -116,7 +116,7 @@ $(labs:=-valgrind): %-valgrind: programs
 # --- tests ------------------------------------------------------------------
 
 .PHONY: cmocka test doctor faults valgrind sanitize bench guide guide-check clean
-cmocka: $(mp_tests)
+cmocka: $(cmocka)
 
 test: programs cmocka ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)

@@ -56,6 +56,11 @@ lab() {
 	timeout -k 2 30 "$BUILD/lab$number" "$@"
 }
 
+number_of() { # lab3-fork-vs-spawn: 3
+	local name=${1%%-*}
+	echo "${name#lab}"
+}
+
 python_twin() {
 	local source
 	source=$(echo "$TOP"/labs/lab"$1"-*/lab"$1".py)

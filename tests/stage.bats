@@ -3,11 +3,6 @@
 
 load helpers
 
-number_of() { # lab3-fork-vs-spawn: 3
-	local name=${1%%-*}
-	echo "${name#lab}"
-}
-
 # --- a wrong command line --------------------------------------------------------
 
 # refused LAB PATTERN WORD...: one line that says so, exit status 2, no output.

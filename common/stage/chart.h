@@ -1,13 +1,27 @@
 /*
  * chart.h - pictures made of characters
+ *
+ * Blocks where the locale is UTF-8, plain ASCII where not.
  */
 #ifndef STAGE_CHART_H
 #define STAGE_CHART_H
 
+#include "timeline.h"
+
 /*
  * A line with a bar: a label, the bar (as long as value is against most), the
- * value and its unit. Blocks where the locale is UTF-8, '#' where not.
+ * value and its unit.
  */
 void show_bar(const char *label, double value, double most, const char *unit);
+
+/*
+ * A record as a chart: a row a process, a time axis, a legend. It takes as many
+ * lines as there are processes, and two; of more processes than fit, the first
+ * are shown. Nothing if the run has --no-chart, or nothing was recorded.
+ */
+void show_chart(const struct record *record);
+
+/* For stage.c: no charts in this run. */
+void charts_off(void);
 
 #endif

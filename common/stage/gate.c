@@ -3,10 +3,12 @@
 
 #include "check.h"
 #include "io.h"
+#include "timeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE 30000 /* milliseconds */
@@ -19,8 +21,18 @@ void gate_make(struct gate *gate)
 	*gate = (struct gate){ end[0], end[1] };
 }
 
+/* The number that both ends of a pipe have in common: its inode. */
+static uint64_t channel(int fd)
+{
+	struct stat status;
+
+	check(fstat(fd, &status));
+	return status.st_ino;
+}
+
 void gate_open(const struct gate *gate)
 {
+	arrow_send(channel(gate->out));
 	check(write_full(gate->out, "", 1));
 }
 
@@ -44,6 +56,7 @@ void gate_close(struct gate *gate)
 
 void report(int fd, const void *data, size_t size)
 {
+	arrow_send(channel(fd));
 	check(write_full(fd, data, size));
 }
 
@@ -59,8 +72,10 @@ void hear(int fd, void *data, size_t size)
 		errno = ETIMEDOUT;
 		die("nobody reports");
 	}
-	if (check(read_full(fd, data, size)) == (long)size)
+	if (check(read_full(fd, data, size)) == (long)size) {
+		arrow_receive(channel(fd));
 		return;
+	}
 	errno = EPROTO;
 	die("whoever should report has ended");
 }

@@ -4,6 +4,7 @@
  * Both are pipes: a gate carries bytes that mean nothing but "go on", a report
  * a struct of the scene's own. Close-on-exec, so a spawned child must keep the
  * end that it uses (MP_KEEP). Whatever fails, ends the process (see check.h).
+ * Each message is an arrow in the timeline.
  */
 #ifndef STAGE_GATE_H
 #define STAGE_GATE_H

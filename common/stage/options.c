@@ -64,6 +64,8 @@ static void print_range(char *text, size_t room, const struct option_row *row)
 	print_bounds(bounds, sizeof(bounds), row);
 	if (row->kind == OPTION_FLAG)
 		snprintf(text, room, "no value");
+	else if (row->kind == OPTION_FILE)
+		snprintf(text, room, "the name of a file");
 	else if (row->kind == OPTION_CHOICE)
 		snprintf(text, room, "one of %s", row->choices);
 	else
@@ -116,6 +118,10 @@ static bool store(const struct option_row *row, const char *text)
 	if (row->kind == OPTION_FLAG) {
 		*(bool *)row->value = true;
 		return true;
+	}
+	if (row->kind == OPTION_FILE) {
+		*(const char **)row->value = text;
+		return text[0] != '\0';
 	}
 	if (row->kind == OPTION_CHOICE) {
 		int which = choice(row->choices, text);
@@ -211,6 +217,9 @@ void options_help(const struct option_row *table)
 		print_bounds(bounds, sizeof(bounds), table);
 		if (table->kind == OPTION_FLAG)
 			snprintf(usage, sizeof(usage), "--%s", table->name);
+		else if (table->kind == OPTION_FILE)
+			snprintf(usage, sizeof(usage), "--%s=FILE",
+				 table->name);
 		else if (table->kind == OPTION_CHOICE)
 			snprintf(usage, sizeof(usage), "--%s=%s", table->name,
 				 table->choices);

@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_NUMBER,	/* a whole number; sets an int */
 	OPTION_SECONDS, /* sets a double */
 	OPTION_SIZE,	/* bytes, with K, M or G behind; sets a size_t */
+	OPTION_FILE,	/* a name, not empty; sets a const char * */
 	OPTION_CHOICE	/* one of a few words; sets an int, which one, from 0 */
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_VARIABLE "LAB_RUN"
@@ -15,9 +16,13 @@ static struct run *shared;
 
 static struct run *map(int fd)
 {
-	void *address = mmap(NULL, sizeof(struct run), PROT_READ | PROT_WRITE,
-			     MAP_SHARED, fd, 0);
+	struct stat status;
+	void *address;
 
+	if (fstat(fd, &status) < 0)
+		return NULL;
+	address = mmap(NULL, status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       fd, 0);
 	return address == MAP_FAILED ? NULL : address;
 }
 
@@ -34,28 +39,30 @@ static struct run *find(void)
 
 struct run *run(void)
 {
-	static struct run alone;
+	static struct run alone; /* without room for events */
 
 	if (shared == NULL)
 		shared = find();
 	if (shared == NULL) {
-		alone.start = monotonic_now();
+		alone.start = alone.began = monotonic_now();
 		shared = &alone;
 	}
 	return shared;
 }
 
-int run_begin(void)
+int run_begin(size_t events)
 {
 	int fd = memfd_create("run", MFD_CLOEXEC);
 	char path[64];
 
-	if (fd < 0 || ftruncate(fd, sizeof(struct run)) < 0)
+	if (fd < 0 || ftruncate(fd, sizeof(struct run) +
+					    events * sizeof(struct event)) < 0)
 		return -1;
 	shared = map(fd);
 	if (shared == NULL)
 		return -1;
-	shared->start = monotonic_now();
+	shared->start = shared->began = monotonic_now();
+	shared->capacity = events;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
 	return setenv(PATH_VARIABLE, path, 1);
 }

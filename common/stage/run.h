@@ -10,19 +10,28 @@
 #ifndef STAGE_RUN_H
 #define STAGE_RUN_H
 
+#include "timeline.h"
+
 #include <stdbool.h>
 
+#define RUN_EVENTS 65536 /* the timeline's: 4 MiB, if all are used */
+
 struct run {
-	double start; /* of the scene, seconds on CLOCK_MONOTONIC */
-	bool colour;  /* may lines carry escape sequences? */
-	bool unicode; /* may they carry more than ASCII? */
+	double start;		/* of the scene, seconds on CLOCK_MONOTONIC */
+	double began;		/* of the run */
+	bool quiet;		/* no lines at all */
+	bool colour;		/* may lines carry escape sequences? */
+	bool unicode;		/* may they carry more than ASCII? */
+	size_t capacity;	/* events that fit */
+	_Atomic uint64_t asked; /* events that were to be recorded */
+	struct event event[];
 };
 
 /* The run that this process belongs to; one of its own if it has none. */
 struct run *run(void);
 
-/* Makes this process the head of a new run. -1: an errno of memfd_create(2),
- * ftruncate(2), mmap(2) or setenv(3). */
-int run_begin(void);
+/* Makes this process the head of a new run, with room for so many events. -1: an
+ * errno of memfd_create(2), ftruncate(2), mmap(2), fcntl(2) or setenv(3). */
+int run_begin(size_t events);
 
 #endif

@@ -7,6 +7,7 @@
 #include "process.h"
 #include "run.h"
 #include "terminal.h"
+#include "timeline.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,11 +26,19 @@ static bool stepping;
 void speak_as(const char *name)
 {
 	speaker = name;
+	timeline_introduce();
+}
+
+const char *speaker_name(void)
+{
+	return speaker != NULL ? speaker : mp_current_process()->name;
 }
 
 /* One line, one write. A full disk or a closed pipe ends the run. */
 static void put(char *line, int size)
 {
+	if (run()->quiet)
+		return;
 	if (size > LINE - 2)
 		size = LINE - 2;
 	line[size] = '\n';
@@ -39,7 +48,6 @@ static void put(char *line, int size)
 
 void say(const char *format, ...)
 {
-	const char *name = speaker ? speaker : mp_current_process()->name;
 	char text[LINE], line[LINE];
 	va_list args;
 	int size;
@@ -48,8 +56,8 @@ void say(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	size = snprintf(line, sizeof(line), "%7.3f  %s%-13s%s %s",
-			monotonic_now() - run()->start, paint(CYAN), name,
-			paint(PLAIN), text);
+			monotonic_now() - run()->start, paint(CYAN),
+			speaker_name(), paint(PLAIN), text);
 	put(line, size);
 }
 

@@ -19,6 +19,9 @@ void show(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * mp did not start and so did not name. */
 void speak_as(const char *name);
 
+/* The name that this process's lines carry. */
+const char *speaker_name(void);
+
 /*
  * The answer to the scene's question, from what was observed: "=>" if it bears
  * the claim out, "!!" if not; the run then ends with exit status 1. For the lab

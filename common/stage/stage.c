@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "deadline.h"
+#include "export.h"
 #include "run.h"
 #include "terminal.h"
 #include "twin.h"
@@ -15,8 +16,10 @@
 
 enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
-static bool want_help, want_version, want_list, want_step;
+static bool want_help, want_version, want_list, want_step, want_quiet;
+static bool want_no_chart;
 static int want_colour = COLOUR_AUTO;
+static const char *trace_file, *svg_file;
 
 static const struct option_row common_options[] = {
 	{ "list", OPTION_FLAG, &want_list,
@@ -25,6 +28,13 @@ static const struct option_row common_options[] = {
 	  .help = "wait for Enter at questions and conclusions" },
 	{ "color", OPTION_CHOICE, &want_colour, .choices = "auto|always|never",
 	  .help = "auto: on a terminal, unless NO_COLOR is set" },
+	{ "no-chart", OPTION_FLAG, &want_no_chart,
+	  .help = "no charts of the timeline" },
+	{ "quiet", OPTION_FLAG, &want_quiet,
+	  .help = "no lines at all: the exit status tells" },
+	{ "trace", OPTION_FILE, &trace_file,
+	  .help = "the run as Chrome trace JSON, for Perfetto" },
+	{ "svg", OPTION_FILE, &svg_file, .help = "the run as a picture" },
 	{ "help", OPTION_FLAG, &want_help, .help = "this text" },
 	{ "version", OPTION_FLAG, &want_version, .help = "the version" },
 	{ 0 }
@@ -84,12 +94,14 @@ static void play(const struct lab *lab, const struct scene *scene)
 	if (want_step)
 		wait_for_enter();
 	conclusions_for(scene->name, want_step);
+	export_scene_begin(scene->name, scene->question);
 	run()->start = monotonic_now();
 	if (scene == lab->scenes)
 		twin_compare(lab->source);
 	else
 		scene->play();
 	show("%s", "");
+	export_scene_end();
 }
 /* endregion */
 
@@ -128,16 +140,60 @@ static void begin_run(void)
 {
 	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a write fails instead, and says so */
-	check(run_begin());
+	check(run_begin(RUN_EVENTS));
 	run()->colour = want_colour == COLOUR_ALWAYS ||
 			(want_colour == COLOUR_AUTO && wants_colour());
 	run()->unicode = speaks_utf8();
+	run()->quiet = want_quiet;
+	if (want_no_chart)
+		charts_off();
+}
+
+/* stdout can take one thing alone. */
+static void check_stdout(bool bare_program)
+{
+	const char *lines = bare_program ? "what the program prints goes"
+					 : "the scenes' lines go";
+	bool trace = trace_file != NULL && strcmp(trace_file, "-") == 0;
+	bool svg = svg_file != NULL && strcmp(svg_file, "-") == 0;
+
+	if (trace && svg)
+		usage_error("--svg: '-' is stdout, where the trace goes");
+	if ((trace || svg) && (bare_program || !want_quiet))
+		usage_error("--%s: '-' is stdout, where %s%s",
+			    trace ? "trace" : "svg", lines,
+			    bare_program ? "" : "; --quiet leaves them out");
+}
+
+/* The files that were asked for. -1 if one of them could not be written. */
+static int write_files(void)
+{
+	int failed = 0;
+
+	export_dropped();
+	if (trace_file != NULL)
+		failed |= export_trace(trace_file);
+	if (svg_file != NULL)
+		failed |= export_svg(svg_file);
+	return failed;
+}
+
+/* The program itself, as labN.py is: no frame, no lines of ours. */
+static int play_bare(const struct scene *program)
+{
+	int failed;
+
+	export_scene_begin(program->name, program->question);
+	program->play();
+	failed = printed();
+	export_scene_end();
+	return write_files() < 0 ? 1 : failed;
 }
 
 int stage_main(int argc, char *argv[], const struct lab *lab)
 {
 	int first = options_parse(argc, argv, lab->options, common_options);
-	bool alone = argc - first == 1, full = argc == first;
+	bool alone = argc - first == 1, full = argc == first, failed;
 
 	for (int i = first; i < argc; i++)
 		find(lab, argv[i]);
@@ -152,14 +208,15 @@ int stage_main(int argc, char *argv[], const struct lab *lab)
 		return printed();
 	}
 
+	alone = alone && find(lab, argv[first]) == lab->scenes;
+	check_stdout(alone);
 	begin_run();
-	if (alone && find(lab, argv[first]) == lab->scenes) {
-		lab->scenes->play();
-		return printed();
-	}
+	if (alone)
+		return play_bare(lab->scenes);
 	for (int i = first; i < argc; i++)
 		play(lab, find(lab, argv[i]));
 	for (const struct scene *it = lab->scenes; full && it->name; it++)
 		play(lab, it);
-	return sum_up(full) > 0;
+	failed = sum_up(full) > 0;
+	return write_files() < 0 ? 1 : failed;
 }

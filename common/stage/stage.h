@@ -13,10 +13,12 @@
 #include "chart.h"
 #include "check.h"
 #include "deadline.h"
+#include "export.h"
 #include "gate.h"
 #include "memory.h"
 #include "options.h"
 #include "say.h"
+#include "timeline.h"
 
 struct scene {
 	const char *name;     /* for the command line; NULL ends a table */

@@ -9,6 +9,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 const char *paint(enum colour colour)
@@ -40,6 +41,18 @@ bool speaks_utf8(void)
 {
 	setlocale(LC_CTYPE, "");
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+void terminal_size(int *columns, int *lines)
+{
+	struct winsize size;
+
+	*columns = 80;
+	*lines = 24;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return;
+	*columns = size.ws_col;
+	*lines = size.ws_row;
 }
 
 static void send_escape(const char *sequence)

@@ -20,6 +20,9 @@ bool wants_colour(void);
 /* Does the locale encode text in UTF-8? */
 bool speaks_utf8(void);
 
+/* Columns and lines of the terminal; 80 and 24 where there is none. */
+void terminal_size(int *columns, int *lines);
+
 /* Empties the screen, on a terminal. */
 void clear_screen(void);
 

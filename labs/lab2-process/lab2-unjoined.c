@@ -147,7 +147,7 @@ void play_orphan(void)
 
 struct sightings {
 	pid_t daemon;
-	double terminated, finished; /* times; 0: it never happened */
+	bool terminated; /* SIGTERM reached it */
 };
 
 struct household {
@@ -167,11 +167,13 @@ static int serve(const void *args, size_t size)
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL); /* to see it come */
+	span_begin("serves");
 	gate_open(&house->ready);
 	if (sigtimedwait(&term, NULL, &(struct timespec){ PATIENCE, 0 }) < 0)
 		return 1;
 	say("SIGTERM has come: ending");
-	house->seen->terminated = monotonic_now();
+	span_end();
+	house->seen->terminated = true;
 	gate_open(&house->daemon_ends);
 	return 0;
 }
@@ -183,8 +185,10 @@ static int finish_work(const void *args, size_t size)
 
 	(void)size;
 	gate_wait(&house.daemon_ends); /* so the parent is ending by now */
+	span_begin("finishes");
 	say("still here, finishing my work");
-	house.seen->finished = monotonic_now();
+	sleep_for(0.01);
+	span_end();
 	return 0;
 }
 
@@ -201,11 +205,13 @@ static int parent_of_two(const void *args, size_t size)
 				       .size = size,
 				       .name = "ordinary" };
 
-	check(mp_process_start(&daemon));
-	check(mp_process_start(&ordinary));
+	span_begin("target");
+	check(start_process(&daemon));
+	check(start_process(&ordinary));
 	house.seen->daemon = daemon.pid;
 	gate_wait(&house.ready);
 	say("at the end of my target, both children run");
+	span_end();
 	return 0; /* what mp does now is the scene */
 }
 
@@ -215,17 +221,20 @@ static void play_end_of_a_parent(void)
 	struct mp_process p = { .target = parent_of_two,
 				MP_ARGS(house),
 				.name = "parent" };
-	double joined;
+	struct record record = record_start();
 
 	gate_make(&house.ready);
 	gate_make(&house.daemon_ends);
-	check(mp_process_start(&p));
-	check(mp_process_join(&p, PATIENCE));
-	joined = monotonic_now();
-	say("joined the parent");
-	conclude(house.seen->terminated > 0 && kill(house.seen->daemon, 0) < 0,
+	check(start_process(&p));
+	check(join_process(&p, PATIENCE));
+	span_begin("goes on");
+	span_end();
+	record_stop(&record);
+	show_chart(&record);
+	conclude(house.seen->terminated && kill(house.seen->daemon, 0) < 0,
 		 "the daemonic child got SIGTERM at its parent's end");
-	conclude(house.seen->finished > 0 && house.seen->finished <= joined,
+	conclude(ended_before(&record, "target", "finishes") &&
+			 ended_before(&record, "finishes", "goes on"),
 		 "the ordinary child was waited for");
 	free_memory(house.seen, sizeof(*house.seen));
 	gate_close(&house.ready);

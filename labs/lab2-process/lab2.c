@@ -83,7 +83,6 @@ static void play_by_hand(void)
 
 struct work {
 	struct gate ready, go;
-	double *end; /* where the child puts the time of its end */
 };
 
 /* region: join-child */
@@ -92,12 +91,13 @@ static int work_until_told(const void *args, size_t size)
 	struct work work = *(const struct work *)args;
 
 	(void)size;
+	span_begin("works");
 	say("working until I am told to stop");
 	gate_open(&work.ready);
 	gate_wait(&work.go);
 	sleep_for(timeout); /* tidy up, while the parent waits */
 	say("told to; ending with 3");
-	*work.end = monotonic_now();
+	span_end();
 	return 3;
 }
 /* endregion */
@@ -107,7 +107,7 @@ static int work_until_told(const void *args, size_t size)
 static int try_join(struct mp_process *p, double seconds)
 {
 	double began = monotonic_now();
-	int answer = mp_process_join(p, seconds);
+	int answer = join_process(p, seconds);
 	int error = errno;
 
 	say("join(%g): %s after %.3f s", seconds,
@@ -121,14 +121,15 @@ static int try_join(struct mp_process *p, double seconds)
 
 static void play_join(void)
 {
-	struct work work = { .end = shared_memory(sizeof(double)) };
+	struct work work;
+	struct record record = record_start();
 	struct mp_process p = { .target = work_until_told, MP_ARGS(work) };
 	bool elapsed, patient, alive, waited;
-	double began, ended;
+	double began;
 
 	gate_make(&work.ready);
 	gate_make(&work.go);
-	check(mp_process_start(&p));
+	check(start_process(&p));
 	gate_wait(&work.ready);
 
 	elapsed = try_join(&p, 0) < 0 && errno == ETIMEDOUT;
@@ -140,14 +141,16 @@ static void play_join(void)
 
 	gate_open(&work.go);
 	waited = try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3;
-	ended = monotonic_now();
+	span_begin("goes on");
+	span_end();
+	record_stop(&record);
+	show_chart(&record);
 	conclude(elapsed && patient && alive,
 		 "a join that gave up was not early, and the child went on");
-	conclude(waited && *work.end > 0 && *work.end <= ended,
+	conclude(waited && ended_before(&record, "works", "goes on"),
 		 "join(-1) returned after the child's end, exitcode 3");
 	conclude(try_join(&p, -1) == 0 && mp_process_exitcode(&p) == 3,
 		 "joining once more is harmless, and tells the same");
-	free_memory(work.end, sizeof(*work.end));
 	gate_close(&work.go);
 	close(work.ready.in);
 }

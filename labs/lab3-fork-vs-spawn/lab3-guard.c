@@ -28,6 +28,7 @@ int tell_variables(const void *args, size_t size)
 	struct variables seen = { above_the_guard, below_the_guard };
 
 	(void)size;
+	mark("target runs");
 	say("above the guard: %d, below: %d", seen.above, seen.below);
 	report(*(const int *)args, &seen, sizeof(seen));
 	return 0;
@@ -36,6 +37,7 @@ int tell_variables(const void *args, size_t size)
 void play_guard(void)
 {
 	struct variables forked, spawned;
+	struct record record = record_start();
 	int fd;
 
 	say("above the guard: %d, below: %d", above_the_guard, below_the_guard);
@@ -43,6 +45,8 @@ void play_guard(void)
 	    sizeof(forked));
 	ask(MP_SPAWN, tell_variables, &fd, sizeof(fd), -1, &spawned,
 	    sizeof(spawned));
+	record_stop(&record);
+	show_chart(&record);
 	conclude(forked.above == 1 && forked.below == 42,
 		 "fork: the child has both, they were copied");
 	conclude(spawned.above == 1,

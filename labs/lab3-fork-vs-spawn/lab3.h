@@ -50,7 +50,7 @@ extern size_t max_rss; /* --max-rss: the largest parent that it measures */
 size_t affordable(void);
 
 /* The minimum of several, in seconds. */
-double fastest(void (*start_and_join)(void));
+double fastest(void (*call)(void));
 
 /* Is a parent of so many bytes large enough to tell fork from spawn by? */
 bool is_large(size_t bytes);

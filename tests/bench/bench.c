@@ -15,12 +15,14 @@
 #include "memory.h"
 #include "options.h"
 #include "process.h"
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@
 #include <unistd.h>
 
 #define GIB	    (1ul << 30)
+#define EVENTS	    10000 /* recorded in one call */
 #define END_AT_ONCE "end-at-once"
 
 static double seconds = 2; /* a row */
@@ -145,17 +148,30 @@ static double ask_python(const char *what, size_t number)
 
 /* --- the table --------------------------------------------------------- */
 
+/* Events of 64 bytes, one after the other, into memory that is there. */
+static void record_events(void)
+{
+	atomic_store(&run()->asked, 0);
+	for (int i = 0; i < EVENTS; i++)
+		mark("event");
+}
+
 static const struct row {
 	const char *name;
 	void (*ours)(void);
-	void (*bare)(void);
-	const char *cpython; /* what bench.py is asked */
+	void (*bare)(void);  /* NULL: there is nothing to compare with */
+	const char *cpython; /* what bench.py is asked, or NULL */
 	size_t memory;	     /* bytes touched in the parent */
+	const char *unit;
+	double scale; /* what a second is in that unit, for each call */
 } rows[] = {
-	{ "start-join-fork", ours_fork, bare_fork, "fork", 0 },
-	{ "start-join-spawn", ours_spawn, bare_spawn, "spawn", 0 },
-	{ "start-join-fork-1GiB", ours_fork, bare_fork, "fork", GIB },
-	{ "start-join-spawn-1GiB", ours_spawn, bare_spawn, "spawn", GIB },
+	{ "start-join-fork", ours_fork, bare_fork, "fork", 0, "us", 1e6 },
+	{ "start-join-spawn", ours_spawn, bare_spawn, "spawn", 0, "us", 1e6 },
+	{ "start-join-fork-1GiB", ours_fork, bare_fork, "fork", GIB, "us",
+	  1e6 },
+	{ "start-join-spawn-1GiB", ours_spawn, bare_spawn, "spawn", GIB, "us",
+	  1e6 },
+	{ "timeline-event", record_events, NULL, NULL, 0, "ns", 1e9 / EVENTS },
 };
 
 static void keep_least(double *least, double took)
@@ -184,8 +200,10 @@ static struct result measure(const struct row *row)
 
 	do {
 		keep_least(&least.ours, time_of(row->ours));
-		keep_least(&least.bare, time_of(row->bare));
-		if (python_time <= (monotonic_now() - began) / 2) {
+		if (row->bare != NULL)
+			keep_least(&least.bare, time_of(row->bare));
+		if (row->cpython != NULL &&
+		    python_time <= (monotonic_now() - began) / 2) {
 			double asked = monotonic_now();
 
 			keep_least(&least.cpython, ask_python(row->cpython, 0));
@@ -204,32 +222,36 @@ static const char *figure(double number, char text[32])
 	return text;
 }
 
-static void print_row(const char *name, const struct result *it, FILE *tsv)
+static void print_row(const struct row *row, const struct result *it, FILE *tsv)
 {
+	double scale = row->scale;
 	char ours[32], bare[32], python[32], ratio[32] = "", times[32] = "";
 
-	figure(it->ours * 1e6, ours);
-	figure(it->bare * 1e6, bare);
-	figure(it->cpython * 1e6, python);
-	snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
+	figure(it->ours * scale, ours);
+	figure(it->bare * scale, bare);
+	figure(it->cpython * scale, python);
+	if (!isnan(it->bare))
+		snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
 	if (!isnan(it->cpython))
 		snprintf(times, sizeof(times), "%.0f", it->cpython / it->ours);
-	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", name, "us", ours, bare,
-	       python, ratio, times);
+	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", row->name, row->unit,
+	       ours, bare, python, ratio, times);
 	fflush(stdout);
-	if (fprintf(tsv, "%s\tus\t%s\t%s\t%s\n", name, ours, bare, python) < 0)
+	if (fprintf(tsv, "%s\t%s\t%s\t%s\t%s\n", row->name, row->unit, ours,
+		    bare, python) < 0)
 		fail("the tsv");
 }
 
 static void print_notes(void)
 {
-	printf("\nThe minimum of interleaved runs, in microseconds.\n"
+	printf("\nThe minimum of interleaved runs.\n"
 	       "bare, fork: fork + _exit + waitpid with the same two flushes "
 	       "of stdio.\n"
 	       "bare, spawn: posix_spawn + waitpid of a program of the same "
 	       "size, which ends.\n"
 	       "1GiB: the parent has touched so much, in small pages; so has "
-	       "CPython's.\n");
+	       "CPython's.\n"
+	       "timeline-event: one event of the timeline, 64 bytes.\n");
 }
 
 /* The folder of this program. */
@@ -253,7 +275,7 @@ static void play(FILE *tsv)
 
 		ask_python("touch", rows[i].memory);
 		result = measure(&rows[i]);
-		print_row(rows[i].name, &result, tsv);
+		print_row(&rows[i], &result, tsv);
 		ask_python("touch", 0);
 		free_memory(memory, rows[i].memory);
 	}
@@ -282,6 +304,8 @@ int main(int argc, char *argv[])
 	tsv = fopen(beside("bench.tsv"), "we");
 	if (tsv == NULL)
 		fail("bench.tsv");
+	if (run_begin(EVENTS + 1) < 0)
+		fail("the timeline");
 	start_python();
 	play(tsv);
 	if (fclose(tsv) != 0 || fflush(stdout) != 0)

@@ -1,0 +1,165 @@
+/* picture.c - a record as a picture sees it; see picture.h. */
+#include "picture.h"
+
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t picture_row(const struct picture *picture, pid_t pid)
+{
+	size_t row = 0;
+
+	while (row < picture->row_count && picture->rows[row].pid != pid)
+		row++;
+	return row;
+}
+
+int picture_name(const struct picture *picture, const char *name)
+{
+	int i = 0;
+
+	while (i < picture->name_count - 1 &&
+	       strcmp(picture->names[i], name) != 0)
+		i++;
+	return i;
+}
+
+static void collect_rows(struct picture *picture, const struct record *in)
+{
+	for (size_t i = in->first; i < in->end; i++) {
+		const struct event *event = record_event(i);
+		struct row *row;
+
+		if (event == NULL)
+			continue;
+		row = &picture->rows[picture_row(picture, event->pid)];
+		if (row == &picture->rows[picture->row_count]) {
+			picture->row_count++;
+			*row = (struct row){ event->pid, "", event->time, 0 };
+		}
+		row->last = event->time;
+		if (event->kind == EVENT_NAME)
+			row->name = event->name;
+		if (picture->begin == 0 || event->time < picture->begin)
+			picture->begin = event->time;
+		if (event->time > picture->end)
+			picture->end = event->time;
+	}
+}
+
+/* A process may have told its name before the record began. */
+static void find_names(struct picture *picture, size_t before)
+{
+	for (size_t i = before; i-- > 0;) {
+		const struct event *event = record_event(i);
+		size_t row;
+
+		if (event == NULL || event->kind != EVENT_NAME)
+			continue;
+		row = picture_row(picture, event->pid);
+		if (row < picture->row_count &&
+		    picture->rows[row].name[0] == '\0')
+			picture->rows[row].name = event->name;
+	}
+}
+
+/* The index of the receive that belongs to a send: as many come before it on
+ * its channel as sends before that one. */
+static size_t receive_of(const struct record *in, size_t send)
+{
+	uint64_t channel = record_event(send)->other;
+	int before = 0;
+
+	for (size_t i = in->first; i < send; i++) {
+		const struct event *event = record_event(i);
+
+		before += event != NULL && event->kind == EVENT_SEND &&
+			  event->other == channel;
+	}
+	for (size_t i = in->first; i < in->end; i++) {
+		const struct event *event = record_event(i);
+
+		if (event != NULL && event->kind == EVENT_RECEIVE &&
+		    event->other == channel && before-- == 0)
+			return i;
+	}
+	return in->end;
+}
+
+static void add_arrow(struct picture *picture, pid_t from, int64_t begin,
+		      pid_t to, int64_t end, const char *what)
+{
+	struct arrow arrow = { picture_row(picture, from),
+			       picture_row(picture, to), begin, end, what };
+
+	if (arrow.from < picture->row_count && arrow.to < picture->row_count &&
+	    arrow.from != arrow.to)
+		picture->arrows[picture->arrow_count++] = arrow;
+}
+
+static void collect_arrows(struct picture *picture, const struct record *in)
+{
+	for (size_t i = in->first; i < in->end; i++) {
+		const struct event *event = record_event(i), *to;
+		size_t row;
+
+		if (event == NULL)
+			continue;
+		row = picture_row(picture, (pid_t)event->other);
+		if (event->kind == EVENT_START && row < picture->row_count)
+			add_arrow(picture, event->pid, event->time,
+				  (pid_t)event->other, picture->rows[row].first,
+				  "start");
+		if (event->kind == EVENT_JOIN && row < picture->row_count)
+			add_arrow(picture, (pid_t)event->other,
+				  picture->rows[row].last, event->pid,
+				  event->time, "join");
+		if (event->kind != EVENT_SEND)
+			continue;
+		row = receive_of(in, i);
+		to = row < in->end ? record_event(row) : NULL;
+		if (to != NULL)
+			add_arrow(picture, event->pid, event->time, to->pid,
+				  to->time, "message");
+	}
+}
+
+static void collect_names(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->span_count; i++) {
+		const char *name = picture->spans[i].name;
+		int k = 0;
+
+		while (k < picture->name_count &&
+		       strcmp(picture->names[k], name) != 0)
+			k++;
+		if (k == picture->name_count && k < PICTURE_NAMES)
+			picture->names[picture->name_count++] = name;
+	}
+}
+
+void picture_make(struct picture *picture, const struct record *record)
+{
+	struct record in = record_bounded(record);
+	size_t most = in.end - in.first + 1;
+
+	*picture = (struct picture){
+		.rows = calloc(most, sizeof(struct row)),
+		.arrows = calloc(most, sizeof(struct arrow)),
+	};
+	if (picture->rows == NULL || picture->arrows == NULL)
+		die("picture_make");
+	collect_rows(picture, &in);
+	find_names(picture, in.first);
+	picture->spans = record_spans(&in, &picture->span_count);
+	collect_arrows(picture, &in);
+	collect_names(picture);
+}
+
+void picture_free(struct picture *picture)
+{
+	free(picture->rows);
+	free(picture->arrows);
+	free(picture->spans);
+}

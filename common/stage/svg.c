@@ -1,0 +1,324 @@
+/* svg.c - the timeline as a picture; see svg.h. */
+#include "svg.h"
+
+#include "picture.h"
+
+#include <string.h>
+
+/* All in the units of the picture, which are pixels at its own size. */
+#define WIDTH	  900
+#define LABEL	  150 /* of the rows, to the left */
+#define MARGIN	  16
+#define ROW	  30
+#define BAR	  20
+#define NESTED	  4   /* how much lower each inner span is */
+#define LETTER	  7.2 /* width of one, at 12 pixels: a bound, not a mean */
+#define HEAD	  52  /* title, subtitle and a little space */
+#define FOOT	  64  /* axis and legend */
+#define MOST_ROWS 40
+#define TICKS	  4
+#define COLOURS	  6
+
+/* Two sets of colours that differ in lightness too, not in hue alone. */
+static const char style[] =
+	"<style>\n"
+	"svg { font: 12px system-ui, sans-serif; }\n"
+	".page { fill: #ffffff; } .text { fill: #1b1f24; }\n"
+	".faint { fill: #59636e; } .line { stroke: #d1d9e0; }\n"
+	".life { stroke: #818b98; } .on { fill: #ffffff; }\n"
+	".arrow { stroke: #1b1f24; fill: none; } .head { fill: #1b1f24; }\n"
+	".c0 { fill: #0757ba; } .c1 { fill: #9a5b00; } .c2 { fill: #116329; }\n"
+	".c3 { fill: #6f2fb8; } .c4 { fill: #a0111f; } .c5 { fill: #4a5561; }\n"
+	"@media (prefers-color-scheme: dark) {\n"
+	".page { fill: #0d1117; } .text { fill: #e6edf3; }\n"
+	".faint { fill: #9198a1; } .line { stroke: #30363d; }\n"
+	".life { stroke: #6e7681; } .on { fill: #0d1117; }\n"
+	".arrow { stroke: #e6edf3; } .head { fill: #e6edf3; }\n"
+	".c0 { fill: #79c0ff; } .c1 { fill: #f0b72f; } .c2 { fill: #6fdd8b; }\n"
+	".c3 { fill: #d2a8ff; } .c4 { fill: #ff9a92; } .c5 { fill: #b1bac4; }\n"
+	"}\n"
+	"</style>\n"
+	"<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
+	"markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">"
+	"<path class=\"head\" d=\"M0 0 L8 4 L0 8 z\"/></marker></defs>\n";
+
+static void write_text(FILE *file, const char *text)
+{
+	for (; *text != '\0'; text++)
+		switch (*text) {
+		case '&':
+			fputs("&amp;", file);
+			break;
+		case '<':
+			fputs("&lt;", file);
+			break;
+		case '>':
+			fputs("&gt;", file);
+			break;
+		default:
+			fputc(*text, file);
+		}
+}
+
+static size_t shown_rows(const struct picture *picture)
+{
+	return picture->row_count < MOST_ROWS ? picture->row_count : MOST_ROWS;
+}
+
+static double x_of(const struct picture *picture, int64_t time)
+{
+	double length = (double)(picture->end - picture->begin);
+	double room = WIDTH - LABEL - 2 * MARGIN;
+
+	if (length <= 0)
+		return LABEL + MARGIN;
+	return LABEL + MARGIN + (time - picture->begin) / length * room;
+}
+
+static double y_of(size_t row)
+{
+	return HEAD + (double)row * ROW;
+}
+
+static double milliseconds(int64_t from, int64_t to)
+{
+	return (to - from) / 1e6;
+}
+
+/* A line of text, cut where it would leave its room. */
+static void write_line(FILE *file, double x, double y, double room,
+		       const char *class, const char *text)
+{
+	int most = (int)(room / LETTER);
+	char cut[256];
+
+	if (most < 1)
+		return;
+	if ((int)strlen(text) > most)
+		snprintf(cut, sizeof(cut), "%.*s…", most > 1 ? most - 1 : 0,
+			 text);
+	else
+		snprintf(cut, sizeof(cut), "%s", text);
+	fprintf(file, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
+	write_text(file, cut);
+	fprintf(file, "</text>\n");
+}
+
+static void write_axis(FILE *file, const struct picture *picture)
+{
+	double bottom = y_of(shown_rows(picture));
+
+	for (int i = 0; i <= TICKS; i++) {
+		int64_t length = picture->end - picture->begin;
+		int64_t time = picture->begin + length * i / TICKS;
+		double x = x_of(picture, time);
+		const char *anchor = i == 0	  ? "start"
+				     : i == TICKS ? "end"
+						  : "middle";
+
+		fprintf(file,
+			"<line class=\"line\" x1=\"%.1f\" y1=\"%d\" "
+			"x2=\"%.1f\" y2=\"%.1f\"/>\n",
+			x, HEAD, x, bottom);
+		fprintf(file,
+			"<text class=\"faint\" x=\"%.1f\" y=\"%.1f\" "
+			"text-anchor=\"%s\">%.4g ms</text>\n",
+			x, bottom + 16, anchor,
+			milliseconds(picture->begin, time));
+	}
+}
+
+static void write_rows(FILE *file, const struct picture *picture)
+{
+	for (size_t i = 0; i < shown_rows(picture); i++) {
+		const struct row *row = &picture->rows[i];
+		double middle = y_of(i) + ROW / 2.0;
+
+		write_line(file, MARGIN, middle + 4, LABEL - MARGIN, "text",
+			   row->name);
+		fprintf(file,
+			"<line class=\"life\" x1=\"%.1f\" y1=\"%.1f\" "
+			"x2=\"%.1f\" y2=\"%.1f\"/>\n",
+			x_of(picture, row->first), middle,
+			x_of(picture, row->last), middle);
+	}
+}
+
+/* The text stands in the bar where it has room; the title tells it anyway. */
+static void write_span(FILE *file, const struct picture *picture,
+		       const struct span *span, double until)
+{
+	size_t row = picture_row(picture, span->pid);
+	double x = x_of(picture, span->begin);
+	double width = x_of(picture, span->end) - x;
+	double lower = span->depth < 3 ? span->depth * NESTED : 2 * NESTED;
+	double y = y_of(row) + (ROW - BAR) / 2.0 + lower;
+	double room = (until < x + width ? until - x : width) - 8;
+
+	if (row >= shown_rows(picture))
+		return;
+	width = width < 1.5 ? 1.5 : width;
+	fprintf(file,
+		"<g><title>%s: %s, %.3f ms%s</title>"
+		"<rect class=\"c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+		"height=\"%.1f\" rx=\"2\"%s/>\n",
+		picture->rows[row].name, span->name,
+		milliseconds(span->begin, span->end),
+		span->open ? ", never ended" : "",
+		picture_name(picture, span->name) % COLOURS, x, y, width,
+		BAR - lower, span->open ? " opacity=\"0.6\"" : "");
+	if (room >= strlen(span->name) * LETTER)
+		write_line(file, x + 4, y + (BAR - lower) / 2 + 4, room + 8,
+			   "on", span->name);
+	if (span->open)
+		fprintf(file,
+			"<path class=\"c%d\" d=\"M%.1f %.1f l8 %.1f l-8 %.1f "
+			"z\"/>\n",
+			picture_name(picture, span->name) % COLOURS, x + width,
+			y, (BAR - lower) / 2, (BAR - lower) / 2);
+	fprintf(file, "</g>\n");
+}
+
+/* Where the first span inside this one begins: its text must end there. */
+static double first_inside(const struct picture *picture, size_t outer)
+{
+	const struct span *spans = picture->spans;
+
+	for (size_t i = outer + 1; i < picture->span_count; i++)
+		if (spans[i].pid == spans[outer].pid &&
+		    spans[i].depth > spans[outer].depth &&
+		    spans[i].begin < spans[outer].end)
+			return x_of(picture, spans[i].begin);
+	return WIDTH;
+}
+
+static void write_arrows(FILE *file, const struct picture *picture)
+{
+	for (size_t i = 0; i < picture->arrow_count; i++) {
+		const struct arrow *it = &picture->arrows[i];
+		bool down = it->to > it->from;
+		double edge = (ROW - BAR) / 2.0;
+
+		if (it->from >= shown_rows(picture) ||
+		    it->to >= shown_rows(picture))
+			continue;
+		fprintf(file,
+			"<path class=\"arrow\" marker-end=\"url(#head)\" "
+			"d=\"M%.1f %.1f L%.1f %.1f\"><title>%s</title></path>\n",
+			x_of(picture, it->begin),
+			y_of(it->from) + (down ? ROW - edge : edge),
+			x_of(picture, it->end),
+			y_of(it->to) + (down ? edge : ROW - edge), it->what);
+	}
+}
+
+static void write_marks(FILE *file, const struct picture *picture,
+			const struct record *record)
+{
+	struct record in = record_bounded(record);
+
+	for (size_t i = in.first; i < in.end; i++) {
+		const struct event *event = record_event(i);
+		size_t row;
+
+		if (event == NULL || event->kind != EVENT_MARK)
+			continue;
+		row = picture_row(picture, event->pid);
+		if (row < shown_rows(picture))
+			fprintf(file,
+				"<path class=\"text\" d=\"M%.1f %.1f l4 5 l-4 5 "
+				"l-4 -5 z\"><title>%s</title></path>\n",
+				x_of(picture, event->time),
+				y_of(row) + ROW / 2.0 - 5, event->name);
+	}
+}
+
+/* In columns, so that two names never meet. */
+static void write_legend(FILE *file, const struct picture *picture)
+{
+	double y = y_of(shown_rows(picture)) + 30;
+	int columns = picture->name_count < 4 ? picture->name_count : 4;
+	double room = (WIDTH - 2.0 * MARGIN) / (columns > 0 ? columns : 1);
+
+	for (int i = 0; i < picture->name_count; i++) {
+		double x = MARGIN + i % columns * room;
+		double at = y + i / columns * 18.0;
+
+		fprintf(file,
+			"<rect class=\"c%d\" x=\"%.1f\" y=\"%.1f\" width=\"12\" "
+			"height=\"12\" rx=\"2\"/>\n",
+			i % COLOURS, x, at);
+		write_line(file, x + 18, at + 10, room - 26, "text",
+			   picture->names[i]);
+	}
+}
+
+static double height_of(const struct picture *picture)
+{
+	int lines = (picture->name_count + 3) / 4;
+
+	return y_of(shown_rows(picture)) + FOOT + (lines - 1) * 18;
+}
+
+static void write_panel(FILE *file, const struct panel *panel,
+			const struct picture *picture, double y)
+{
+	fprintf(file, "<g transform=\"translate(0 %.0f)\" role=\"group\">\n",
+		y);
+	fprintf(file, "<title>");
+	write_text(file, panel->title);
+	fprintf(file, "</title>\n");
+	fprintf(file,
+		"<text class=\"text\" x=\"%d\" y=\"22\" font-size=\"15\" "
+		"font-weight=\"600\">",
+		MARGIN);
+	write_text(file, panel->title);
+	fprintf(file, "</text>\n");
+	write_line(file, MARGIN, 41, WIDTH - 2 * MARGIN, "faint",
+		   panel->subtitle);
+	write_axis(file, picture);
+	write_rows(file, picture);
+	for (size_t i = 0; i < picture->span_count; i++)
+		write_span(file, picture, &picture->spans[i],
+			   first_inside(picture, i));
+	write_marks(file, picture, &panel->record);
+	write_arrows(file, picture);
+	write_legend(file, picture);
+	if (picture->row_count > MOST_ROWS)
+		fprintf(file,
+			"<text class=\"faint\" x=\"%d\" y=\"22\" "
+			"text-anchor=\"end\">and %zu more processes</text>\n",
+			WIDTH - MARGIN, picture->row_count - MOST_ROWS);
+	fprintf(file, "</g>\n");
+}
+
+void svg_write(FILE *file, const struct panel *panels, size_t count)
+{
+	double height = 0, y = 0;
+	struct picture picture;
+
+	for (size_t i = 0; i < count; i++) {
+		picture_make(&picture, &panels[i].record);
+		height += picture.span_count > 0 ? height_of(&picture) : 0;
+		picture_free(&picture);
+	}
+	height = height > 0 ? height : ROW;
+	fprintf(file,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
+		"height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n"
+		"<title>Who did what when</title>\n%s"
+		"<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
+		WIDTH, height, WIDTH, height, style, WIDTH, height);
+	for (size_t i = 0; i < count; i++) {
+		picture_make(&picture, &panels[i].record);
+		if (picture.span_count > 0) {
+			write_panel(file, &panels[i], &picture, y);
+			y += height_of(&picture);
+		}
+		picture_free(&picture);
+	}
+	if (y == 0)
+		write_line(file, MARGIN, 20, WIDTH, "text",
+			   "Nothing was recorded.");
+	fprintf(file, "</svg>\n");
+}

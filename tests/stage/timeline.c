@@ -1,0 +1,350 @@
+/*
+ * timeline.c - what a scene relies on when it records, and looks it up
+ */
+#include "timeline.h"
+
+#include "check.h"
+#include "gate.h"
+#include "picture.h"
+#include "run.h"
+#include "say.h"
+#include "svg.h"
+#include "trace.h"
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROCESSES 8
+#define EVENTS	  100000 /* of each */
+
+static int storm(void)
+{
+	const char *how = getenv("STORM");
+
+	return how != NULL && strcmp(how, "full") == 0;
+}
+
+/* A new run with room for so many events. */
+static struct record begin(size_t events)
+{
+	assert_int_equal(run_begin(events), 0);
+	timeline_introduce();
+	return record_start();
+}
+
+static void join_all(pid_t *pids, int count)
+{
+	for (int i = 0; i < count; i++)
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+}
+
+/* --- recording --------------------------------------------------------------- */
+
+/* Process i records marks called "i 0", "i 1" ... */
+static void record_marks(int i)
+{
+	char name[TIMELINE_NAME];
+
+	for (int n = 0; n < EVENTS; n++) {
+		snprintf(name, sizeof(name), "%d %d", i, n);
+		mark(name);
+	}
+}
+
+static void record_from_eight(void)
+{
+	pid_t pids[PROCESSES];
+
+	for (int i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			record_marks(i);
+			_exit(0);
+		}
+	}
+	join_all(pids, PROCESSES);
+}
+
+/* All that is there is whole, and in each process's order. Their number. */
+static size_t check_marks(struct record *record)
+{
+	int next[PROCESSES] = { 0 }, i, n;
+	size_t marks = 0;
+
+	record_stop(record);
+	for (size_t at = record->first; at < record->end; at++) {
+		const struct event *event = record_event(at);
+
+		assert_non_null(event);
+		if (event->kind == EVENT_NAME)
+			continue;
+		assert_int_equal(event->kind, EVENT_MARK);
+		assert_int_equal(sscanf(event->name, "%d %d", &i, &n), 2);
+		assert_int_equal(n, next[i]++);
+		marks++;
+	}
+	return marks;
+}
+
+static void eight_processes_lose_nothing(void **state)
+{
+	struct record record = begin(PROCESSES * (EVENTS + 1));
+
+	(void)state;
+	record_from_eight();
+	assert_int_equal(check_marks(&record), PROCESSES * EVENTS);
+	assert_int_equal(timeline_dropped(), 0);
+}
+
+static void what_does_not_fit_is_counted(void **state)
+{
+	size_t room = 300000;
+	struct record record = begin(room);
+
+	(void)state;
+	record_from_eight();
+	assert_in_range(check_marks(&record), room - PROCESSES, room);
+	assert_int_equal(timeline_dropped(), PROCESSES * (EVENTS + 1) - room);
+}
+
+static void record_for_ever(void)
+{
+	for (;;) {
+		span_begin("works");
+		mark("still");
+		span_end();
+	}
+}
+
+static void a_killed_process_holds_up_nobody(void **state)
+{
+	int rounds = storm() ? 1000 : 200;
+	FILE *null = fopen("/dev/null", "w");
+
+	(void)state;
+	for (int i = 0; i < rounds; i++) {
+		struct panel panel = { "killed", "", begin(4096) };
+		struct picture picture;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			record_for_ever();
+		usleep(random() % 2000);
+		kill(pid, SIGKILL);
+		join_all(&pid, 1);
+		span_begin("after it"); /* the record goes on */
+		span_end();
+		record_stop(&panel.record);
+		picture_make(&picture, &panel.record);
+		assert_in_range(picture.row_count, 0, 2);
+		picture_free(&picture);
+		svg_write(null, &panel, 1);
+		trace_write(null, &panel.record);
+	}
+	fclose(null);
+}
+
+static void a_span_without_end_is_open(void **state)
+{
+	struct record record = begin(100);
+	size_t count;
+	struct span *spans;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		span_begin("outer");
+		span_begin("inner");
+		span_end();
+		kill(getpid(), SIGKILL);
+	}
+	join_all(&pid, 1);
+	mark("later");
+	spans = record_spans(&record, &count);
+	assert_int_equal(count, 2);
+	assert_string_equal(spans[0].name, "outer");
+	assert_true(spans[0].open);
+	assert_true(spans[0].end > spans[1].end);
+	assert_false(spans[1].open);
+	assert_int_equal(spans[1].depth, 1);
+	free(spans);
+}
+
+/* --- who records ---------------------------------------------------------------- */
+
+int record_in_a_child(const void *args, size_t size)
+{
+	(void)args;
+	(void)size;
+	span_begin("child works");
+	span_end();
+	return 0;
+}
+
+static void a_forked_and_a_spawned_child_are_in_the_picture(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+
+	(void)state;
+	for (enum mp_method method = MP_FORK; method <= MP_SPAWN; method++) {
+		struct mp_process p = { .target = record_in_a_child,
+					.method = method };
+
+		strcpy(p.name, method == MP_FORK ? "forked" : "spawned");
+		assert_int_equal(start_process(&p), 0);
+		assert_int_equal(join_process(&p, 30), 0);
+		assert_int_equal(mp_process_exitcode(&p), 0);
+	}
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 3);
+	assert_string_equal(picture.rows[0].name, "MainProcess");
+	assert_string_equal(picture.rows[1].name, "forked");
+	assert_string_equal(picture.rows[2].name, "spawned");
+	assert_int_equal(picture.arrow_count, 4); /* two starts, two joins */
+	for (size_t i = 0; i < picture.arrow_count; i++)
+		assert_true(picture.arrows[i].begin <= picture.arrows[i].end);
+	picture_free(&picture);
+}
+
+static void messages_are_arrows_in_order(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	struct gate gate;
+	pid_t pid;
+
+	(void)state;
+	gate_make(&gate);
+	pid = fork();
+	if (pid == 0) {
+		gate_open(&gate);
+		gate_open(&gate);
+		_exit(0);
+	}
+	gate_wait(&gate);
+	gate_wait(&gate);
+	join_all(&pid, 1);
+	gate_close(&gate);
+	picture_make(&picture, &record);
+	assert_int_equal(picture.arrow_count, 2);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(picture.arrows[i].what, "message");
+		assert_true(picture.arrows[i].begin < picture.arrows[i].end);
+	}
+	assert_true(picture.arrows[0].end < picture.arrows[1].end);
+	picture_free(&picture);
+}
+
+static void a_process_can_change_its_name(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		mark("before");
+		speak_as("another");
+		mark("after");
+		_exit(0);
+	}
+	join_all(&pid, 1);
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 1);
+	assert_string_equal(picture.rows[0].name, "another");
+	picture_free(&picture);
+}
+
+/* --- looking it up ----------------------------------------------------------------- */
+
+/* One after the other; then two at once, forced by a gate. */
+static void the_queries_see_what_overlapped(void **state)
+{
+	struct record apart = begin(1000), together;
+	struct gate inside;
+	pid_t pids[2];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		span_begin(i == 0 ? "first" : "later");
+		usleep(1000);
+		span_end();
+	}
+	record_stop(&apart);
+	together = record_start();
+	gate_make(&inside);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			span_begin("later");
+			gate_open(&inside);
+			pause();
+		}
+	}
+	for (char i = 0, byte; i < 2; i++)
+		hear(inside.in, &byte, 1);
+	for (int i = 0; i < 2; i++)
+		kill(pids[i], SIGKILL);
+	join_all(pids, 2);
+	gate_close(&inside);
+	record_stop(&together);
+
+	assert_int_equal(most_at_once(&apart, "later"), 1);
+	assert_int_equal(most_at_once(&together, "later"), 2);
+	assert_int_equal(most_at_once(&apart, "nothing"), 0);
+	assert_true(ended_before(&apart, "first", "later"));
+	assert_false(ended_before(&apart, "later", "first"));
+	assert_false(ended_before(&apart, "nothing", "later"));
+	assert_false(ended_before(&apart, "first", "nothing"));
+	assert_false(ended_before(&together, "later", "later"));
+	assert_true(total_length(&apart, "later") >= 0.002);
+	assert_true(total_length(&apart, "nothing") == 0);
+}
+
+static void an_empty_record_is_no_trouble(void **state)
+{
+	struct record record = begin(0);
+	FILE *null = fopen("/dev/null", "w");
+	size_t count;
+
+	(void)state;
+	mark("dropped");
+	assert_int_equal(timeline_dropped(), 2); /* with the name */
+	free(record_spans(&record, &count));
+	assert_int_equal(count, 0);
+	assert_int_equal(most_at_once(&record, "x"), 0);
+	trace_write(null, &record);
+	svg_write(null, &(struct panel){ "a", "b", record }, 1);
+	fclose(null);
+}
+
+int main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eight_processes_lose_nothing),
+		cmocka_unit_test(what_does_not_fit_is_counted),
+		cmocka_unit_test(a_killed_process_holds_up_nobody),
+		cmocka_unit_test(a_span_without_end_is_open),
+		cmocka_unit_test(
+			a_forked_and_a_spawned_child_are_in_the_picture),
+		cmocka_unit_test(messages_are_arrows_in_order),
+		cmocka_unit_test(a_process_can_change_its_name),
+		cmocka_unit_test(the_queries_see_what_overlapped),
+		cmocka_unit_test(an_empty_record_is_no_trouble),
+	};
+
+	mp_guard(argc, argv);
+	return cmocka_run_group_tests_name("stage/timeline", tests, NULL, NULL);
+}
