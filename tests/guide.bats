@@ -167,6 +167,27 @@ record() { # COMMAND: its output is in the page
 	run -0 refresh --no-run
 }
 
+@test "a picture is drawn beside the page; lengths may differ, bars may not" {
+	tree <<<$'<!-- picture ./draw one -->\n<!-- end picture -->'
+	rm -r "$tree/labs"
+	cat >"$tree/draw" <<-'END'
+		#!/bin/sh
+		cat bars >"${2#--svg=}"
+	END
+	chmod +x "$tree/draw"
+	echo '<rect width="10"/>' >"$tree/bars"
+	run -0 refresh
+	run -0 sed -n 2p "$tree/guide/page.md"
+	assert_output "![Who did what when in ./draw one](pictures/draw-one.svg)"
+	run -0 cat "$tree/guide/pictures/draw-one.svg"
+	assert_output '<rect width="10"/>'
+	echo '<rect width="99.5"/>' >"$tree/bars"
+	run -0 refresh --check
+	echo '<rect width="10"/><rect width="10"/>' >"$tree/bars"
+	run -1 refresh --check
+	assert_line --partial "guide/pictures/draw-one.svg is not what ./draw one draws now"
+}
+
 @test "the table of labs is made from the folders and their first comments" {
 	tree <<<$'<!-- labs -->\n<!-- end labs -->'
 	change 'region: ' 'nothing '

@@ -35,6 +35,15 @@ load helpers
 	done
 }
 
+@test "every option of all labs stands in the index" {
+	for option in $("$BUILD/lab2" --help | sed -n '/of every lab/,/^$/s/^  \(--[a-z-]*\).*/\1/p'); do
+		case $option in
+		--help | --version) ;;
+		*) grep -q -e "\`$option" guide/index.md || fail "guide/index.md does not tell of $option" ;;
+		esac
+	done
+}
+
 @test "the index and the README name every lab" {
 	for name in $LABS; do
 		grep -q "($name.md)" guide/index.md || fail "guide/index.md lacks $name"

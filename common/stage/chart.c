@@ -111,8 +111,8 @@ static void show_axis(const struct picture *picture, int columns)
 	double length = (picture->end - picture->begin) / 1e6;
 	char middle[32], last[32];
 
-	snprintf(middle, sizeof(middle), "%.4g", length / 2);
-	snprintf(last, sizeof(last), "%.4g ms", length);
+	snprintf(middle, sizeof(middle), "%#.4g", length / 2);
+	snprintf(last, sizeof(last), "%#.4g ms", length);
 	show("%*s0%*s%*s", LABEL, "", columns / 2, middle,
 	     columns - columns / 2 - 1, last);
 }

@@ -125,18 +125,22 @@ static void collect_arrows(struct picture *picture, const struct record *in)
 	}
 }
 
+static void add_name(struct picture *picture, const char *name)
+{
+	for (int i = 0; i < picture->name_count; i++)
+		if (strcmp(picture->names[i], name) == 0)
+			return;
+	if (picture->name_count < PICTURE_NAMES)
+		picture->names[picture->name_count++] = name;
+}
+
+/* Row by row: who began first, of two processes, is often luck. */
 static void collect_names(struct picture *picture)
 {
-	for (size_t i = 0; i < picture->span_count; i++) {
-		const char *name = picture->spans[i].name;
-		int k = 0;
-
-		while (k < picture->name_count &&
-		       strcmp(picture->names[k], name) != 0)
-			k++;
-		if (k == picture->name_count && k < PICTURE_NAMES)
-			picture->names[picture->name_count++] = name;
-	}
+	for (size_t row = 0; row < picture->row_count; row++)
+		for (size_t i = 0; i < picture->span_count; i++)
+			if (picture->spans[i].pid == picture->rows[row].pid)
+				add_name(picture, picture->spans[i].name);
 }
 
 void picture_make(struct picture *picture, const struct record *record)

@@ -33,7 +33,7 @@ struct picture {
 	size_t span_count;
 	struct arrow *arrows;
 	size_t arrow_count;
-	const char *names[PICTURE_NAMES]; /* of the spans, as they first came */
+	const char *names[PICTURE_NAMES]; /* of the spans, row by row */
 	int name_count;
 };
 

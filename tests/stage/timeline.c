@@ -155,6 +155,22 @@ static void a_killed_process_holds_up_nobody(void **state)
 	fclose(null);
 }
 
+/* How often a text stands in the trace of a record. */
+static void assert_in_trace(const struct record *record, const char *text,
+			    int times)
+{
+	char *trace;
+	size_t size;
+	FILE *file = open_memstream(&trace, &size);
+
+	trace_write(file, record);
+	fclose(file);
+	for (char *at = trace; (at = strstr(at, text)) != NULL; at++)
+		times--;
+	free(trace);
+	assert_int_equal(times, 0);
+}
+
 static void a_span_without_end_is_open(void **state)
 {
 	struct record record = begin(100);
@@ -179,6 +195,8 @@ static void a_span_without_end_is_open(void **state)
 	assert_false(spans[1].open);
 	assert_int_equal(spans[1].depth, 1);
 	free(spans);
+	assert_in_trace(&record, "{\"ph\":\"B\",", 1);
+	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
 /* --- who records ---------------------------------------------------------------- */
