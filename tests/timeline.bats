@@ -92,10 +92,10 @@ trace() { # LAB SCENE...: the run's trace is in $trace
 
 @test "the chart: a row a process, an axis, a legend; --no-chart leaves it out" {
 	run -0 lab 2 join
-	assert_line --regexp '^MainProcess +█'
-	assert_line --regexp '^Process-1 +░'
+	assert_line --regexp '^MainProcess +[█·]*░'
+	assert_line --regexp '^Process-1 +·*▒'
 	assert_line --regexp '^ +0 +[0-9.]+ +[0-9.]+ ms$'
-	assert_line --regexp '█ start .*░ works'
+	assert_line --regexp '█ start  ░ join .*▒ works'
 	run -0 lab 2 join --no-chart
 	refute_line --partial "█"
 	assert_all_held
@@ -103,14 +103,14 @@ trace() { # LAB SCENE...: the run's trace is in $trace
 
 @test "the chart: ASCII where the locale is not UTF-8" {
 	LC_ALL=C run -0 lab 2 join
-	assert_line --regexp '^MainProcess +[#=]+'
+	assert_line --regexp '^MainProcess +[#.]*-+'
 	refute_output --partial "░"
 }
 
 @test "the chart: as wide as the terminal" {
 	for columns in 60 80 120; do
 		run -0 on_terminal --size "${columns}x24" -- "$BUILD/lab2" join --color=never
-		widest=$(grep -E '^(Main|Process)[^ ]* +[█░]' <<<"$output" | tr -d '\r' | wc -L)
+		widest=$(grep -E '^(Main|Process)[^ ]* +[█░▒]' <<<"$output" | tr -d '\r' | wc -L)
 		[ "$widest" -le "$columns" ] && [ "$widest" -ge $((columns - 2)) ] || fail "$columns: $widest"
 	done
 }

@@ -87,11 +87,16 @@ static size_t receive_of(const struct record *in, size_t send)
 	return in->end;
 }
 
+/* A child may have done something before its parent recorded the start of it,
+ * which it can only once that has returned. */
 static void add_arrow(struct picture *picture, pid_t from, int64_t begin,
 		      pid_t to, int64_t end, const char *what)
 {
-	struct arrow arrow = { picture_row(picture, from),
-			       picture_row(picture, to), begin, end, what };
+	struct arrow arrow = { .from = picture_row(picture, from),
+			       .to = picture_row(picture, to),
+			       .begin = begin < end ? begin : end,
+			       .end = end,
+			       .what = what };
 
 	if (arrow.from < picture->row_count && arrow.to < picture->row_count &&
 	    arrow.from != arrow.to)
