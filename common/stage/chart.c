@@ -117,21 +117,21 @@ static void show_axis(const struct picture *picture, int columns)
 	     columns - columns / 2 - 1, last);
 }
 
+/* One line: names that are too long together are cut, each to its share. */
 static void show_legend(const struct picture *picture, int columns)
 {
-	char line[512] = "", *end = line;
-	int used = 0;
+	char line[PICTURE_NAMES * (TIMELINE_NAME + 8)] = "", *end = line;
+	int all = 0, share = TIMELINE_NAME;
 
-	for (int i = 0; i < picture->name_count; i++) {
-		const char *name = picture->names[i];
-		int width = (int)strlen(name) + 4;
-
-		if (used + width > columns || end - line > 400)
-			break;
-		used += width;
-		end += sprintf(end, "%s %s  ", glyph(style_of(picture, name)),
-			       name);
-	}
+	for (int i = 0; i < picture->name_count; i++)
+		all += (int)strlen(picture->names[i]) + 4;
+	if (all > columns)
+		share = columns / picture->name_count - 4;
+	for (int i = 0; i < picture->name_count; i++)
+		end += sprintf(end, "%s %.*s%s",
+			       glyph(style_of(picture, picture->names[i])),
+			       share > 1 ? share : 1, picture->names[i],
+			       i + 1 < picture->name_count ? "  " : "");
 	show("%*s%s", LABEL, "", line);
 }
 

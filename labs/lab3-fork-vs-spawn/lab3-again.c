@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STORM_LIMIT 5
-
 const char *this_program(void)
 {
 	static char path[PATH_MAX];
@@ -68,17 +66,17 @@ static int tell_descriptor(int fd)
 /* For `no-guard`: what main() would do if nothing refused to. */
 static int start_another(int depth)
 {
+	span_begin("main() again");
 	say("main() again, process %d, depth %d", getpid(), depth);
-	if (depth == STORM_LIMIT)
-		return depth; /* nothing but this line ends it */
+	if (depth < STORM_LIMIT) { /* nothing but this line ends it */
+		pid_t pid = check(fork());
 
-	int status = 0;
-	pid_t pid = check(fork());
-
-	if (pid == 0)
-		exec_again("storm", depth + 1);
-	check(waitpid(pid, &status, 0));
-	return WEXITSTATUS(status);
+		if (pid == 0)
+			exec_again("storm", depth + 1);
+		check(waitpid(pid, NULL, 0));
+	}
+	span_end();
+	return 0;
 }
 /* endregion */
 

@@ -20,7 +20,8 @@ int main(int argc, char *argv[]);
 
 /* --- lab3-again.c: this program once more, by hand --------------------- */
 
-#define AGAIN "--again" /* argv[1] of this program when a scene exec'd it */
+#define STORM_LIMIT 5	      /* processes in a row, without a guard */
+#define AGAIN	    "--again" /* argv[1] of this program when a scene exec'd it */
 
 /* The path of this program; of another one that was built beside it. */
 const char *this_program(void);

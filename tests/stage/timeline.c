@@ -3,6 +3,7 @@
  */
 #include "timeline.h"
 
+#include "chart.h"
 #include "check.h"
 #include "gate.h"
 #include "picture.h"
@@ -47,6 +48,22 @@ static void join_all(pid_t *pids, int count)
 {
 	for (int i = 0; i < count; i++)
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+}
+
+/* How often a text stands in the trace of a record. */
+static void assert_in_trace(const struct record *record, const char *text,
+			    int times)
+{
+	char *trace;
+	size_t size;
+	FILE *file = open_memstream(&trace, &size);
+
+	trace_write(file, record);
+	fclose(file);
+	for (char *at = trace; (at = strstr(at, text)) != NULL; at++)
+		times--;
+	free(trace);
+	assert_int_equal(times, 0);
 }
 
 /* --- recording --------------------------------------------------------------- */
@@ -116,6 +133,7 @@ static void what_does_not_fit_is_counted(void **state)
 	record_from_eight();
 	assert_in_range(check_marks(&record), room - PROCESSES, room);
 	assert_int_equal(timeline_dropped(), PROCESSES * (EVENTS + 1) - room);
+	assert_in_trace(&record, "\"dropped\":500008}", 1);
 }
 
 static void record_for_ever(void)
@@ -151,24 +169,10 @@ static void a_killed_process_holds_up_nobody(void **state)
 		picture_free(&picture);
 		svg_write(null, &panel, 1);
 		trace_write(null, &panel.record);
+		run()->quiet = true;
+		show_chart(&panel.record);
 	}
 	fclose(null);
-}
-
-/* How often a text stands in the trace of a record. */
-static void assert_in_trace(const struct record *record, const char *text,
-			    int times)
-{
-	char *trace;
-	size_t size;
-	FILE *file = open_memstream(&trace, &size);
-
-	trace_write(file, record);
-	fclose(file);
-	for (char *at = trace; (at = strstr(at, text)) != NULL; at++)
-		times--;
-	free(trace);
-	assert_int_equal(times, 0);
 }
 
 static void a_span_without_end_is_open(void **state)
