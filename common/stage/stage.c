@@ -84,7 +84,7 @@ static const struct scene *find(const struct lab *lab, const char *name)
 }
 
 /* region: play */
-/* The frame of a scene: question, Enter, what happens; see house style. */
+/* The frame of a scene: question, Enter, what happens. */
 static void play(const struct lab *lab, const struct scene *scene)
 {
 	if (want_step)
