@@ -22,6 +22,8 @@ setup() {
 
 teardown() {
 	if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+		echo "The last command was: ${BATS_RUN_COMMAND:-none}, exit status ${status:-none}. It printed:"
+		printf '%s\n' "${output:-}" "${stderr:-}" | head -n 60
 		echo "Rerun just this: make test ARGS='$BATS_TEST_FILENAME -f \"$BATS_TEST_DESCRIPTION\"'"
 	fi
 	no_process_left
