@@ -20,6 +20,8 @@
 
 #include "process.h"
 
+#include <stdint.h>
+
 /*
  * The bytes that would travel to a spawned child, in memory that the caller
  * frees. Python: ForkingPickler.dumps().
@@ -27,7 +29,22 @@
  */
 void *mp_spawn_pickle(const struct mp_process *process, size_t *size);
 
-/* The rest is for process.c. */
+/* The rest is for process.c, spawn.c (the parent's side) and guard.c (the
+ * child's). */
+
+#define SPAWN_MARK    "--multiprocessing-fork"
+#define SPAWN_HANDLE  "pipe_handle="
+#define SPAWN_MAGIC   "mp-spawn"
+#define HAND_OVER_MAX 65536 /* bytes: what a new pipe holds */
+
+/* What comes first through the pipe. The arguments and the strings follow. */
+struct hand_over {
+	char magic[8];	       /* SPAWN_MAGIC, without a final 0 */
+	uint32_t args_size;    /* bytes of arguments */
+	uint32_t strings_size; /* bytes of: name, target, argv */
+	uint32_t argc;	       /* of the main process */
+	uint32_t daemon;       /* 0 or 1 */
+};
 
 /* Is this a spawned child that has not passed its guard? */
 bool mp_spawn_bootstrapping(void);

@@ -1,4 +1,8 @@
-/* spawn.c - this program once more, for a function of it; see mp_spawn.h. */
+/*
+ * spawn.c - this program once more, for a function of it; see mp_spawn.h
+ *
+ * The parent's side: it puts the hand-over into a pipe, and launches the child.
+ */
 #include "mp_spawn.h"
 
 #include "descriptors.h"
@@ -8,29 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define MARK	      "--multiprocessing-fork"
-#define HANDLE	      "pipe_handle="
-#define MAGIC	      "mp-spawn"
-#define HAND_OVER_MAX 65536 /* bytes: what a new pipe holds */
-
-/* What comes first through the pipe. The arguments and the strings follow. */
-struct hand_over {
-	char magic[8];	       /* MAGIC, without a final 0 */
-	uint32_t args_size;    /* bytes of arguments */
-	uint32_t strings_size; /* bytes of: name, target, argv */
-	uint32_t argc;	       /* of the main process */
-	uint32_t daemon;       /* 0 or 1 */
-};
-
-static bool guard_passed;
 
 /* region: name-of */
 /* The name by which a program can find one of its exported functions again. */
@@ -65,7 +50,7 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
 
 	if (target == NULL)
 		return NULL;
-	memcpy(head.magic, MAGIC, sizeof(head.magic));
+	memcpy(head.magic, SPAWN_MAGIC, sizeof(head.magic));
 	*size = strlen(process->name) + 1 + strlen(target) + 1;
 	for (; argv[head.argc] != NULL; head.argc++)
 		*size += strlen(argv[head.argc]) + 1;
@@ -159,8 +144,8 @@ static int keep_just(posix_spawn_file_actions_t *actions,
 /* region: launch */
 static int launch(const struct mp_process *process, int handle, pid_t *pid)
 {
-	char path[PATH_MAX], number[sizeof(HANDLE) + 3 * sizeof(int)];
-	char *argv[] = { path, MARK, number, NULL };
+	char path[PATH_MAX], number[sizeof(SPAWN_HANDLE) + 3 * sizeof(int)];
+	char *argv[] = { path, SPAWN_MARK, number, NULL };
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	posix_spawn_file_actions_t actions;
 	int error;
@@ -168,7 +153,7 @@ static int launch(const struct mp_process *process, int handle, pid_t *pid)
 	if (length < 0)
 		return errno;
 	path[length] = '\0';
-	snprintf(number, sizeof(number), HANDLE "%d", handle);
+	snprintf(number, sizeof(number), SPAWN_HANDLE "%d", handle);
 
 	error = posix_spawn_file_actions_init(&actions);
 	if (error != 0)
@@ -194,122 +179,4 @@ pid_t mp_spawn_launch(const struct mp_process *process)
 	close(handle);
 	errno = error;
 	return error == 0 ? pid : -1;
-}
-
-/* From here on: the child. */
-
-static _Noreturn void fail(const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	vfprintf(stderr, format, list);
-	fprintf(stderr, "\n");
-	va_end(list);
-	_exit(2);
-}
-
-static char *receive(int fd, size_t size)
-{
-	char *bytes = malloc(size + 1);
-
-	if (bytes == NULL || read_full(fd, bytes, size) != (ssize_t)size)
-		fail(HANDLE "%d: the hand-over is not whole", fd);
-	bytes[size] = '\0';
-	return bytes;
-}
-
-static void receive_head(int fd, struct hand_over *head)
-{
-	struct stat status;
-
-	/* Somebody may have typed the number: a terminal would be read. */
-	if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
-		fail(HANDLE "%d: no pipe; only mp_process_start() starts "
-			    "a program like this",
-		     fd);
-	if (read_full(fd, head, sizeof(*head)) != sizeof(*head) ||
-	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0 ||
-	    head->args_size > MP_ARGS_MAX || head->strings_size > HAND_OVER_MAX)
-		fail(HANDLE "%d: no hand-over of mp_process_start()", fd);
-}
-
-/* region: become */
-/* Reads what the parent sent, and becomes that process. */
-static _Noreturn void become(int fd)
-{
-	struct hand_over head;
-	char *args, *strings, **argv;
-	struct mp_current self = { 0 };
-	mp_target *target;
-
-	receive_head(fd, &head);
-	args = receive(fd, head.args_size);
-	strings = receive(fd, head.strings_size);
-	close(fd);
-
-	snprintf(self.name, sizeof(self.name), "%s", strings);
-	strings += strlen(strings) + 1;
-	target = (mp_target *)dlsym(RTLD_DEFAULT, strings);
-	if (target == NULL)
-		fail("%s: no such function in this program", strings);
-	argv = calloc(head.argc + 1, sizeof(*argv));
-	if (argv == NULL)
-		fail("no memory for argv");
-	for (uint32_t i = 0; i < head.argc; i++) {
-		strings += strlen(strings) + 1;
-		argv[i] = strings;
-	}
-
-	self.daemon = head.daemon;
-	self.argv = argv;
-	mp_set_current(&self);
-	guard_passed = true;
-	mp_leave(target(args, head.args_size));
-}
-/* endregion */
-
-/* region: guard */
-void mp_guard(int argc, char *argv[])
-{
-	char *end;
-	long fd;
-
-	if (argc < 2 || strcmp(argv[1], MARK) != 0) {
-		struct mp_current self = *mp_current_process();
-
-		self.argv = argv;
-		mp_set_current(&self);
-		guard_passed = true;
-		return;
-	}
-	if (argc != 3 || strncmp(argv[2], HANDLE, strlen(HANDLE)) != 0)
-		fail(MARK ": needs " HANDLE "N, and nothing else");
-	fd = strtol(argv[2] + strlen(HANDLE), &end, 10);
-	if (*end != '\0' || end == argv[2] + strlen(HANDLE) || fd < 0 ||
-	    fd > INT_MAX)
-		fail("%s: no descriptor's number", argv[2]);
-	become(fd);
-}
-/* endregion */
-
-/* Who never calls the guard still has a command line that tells. */
-bool mp_spawn_bootstrapping(void)
-{
-	char line[PATH_MAX + sizeof(MARK) + 1];
-	ssize_t size;
-	const char *second;
-	int fd;
-
-	if (guard_passed)
-		return false;
-	fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	size = read_full(fd, line, sizeof(line) - 1);
-	close(fd);
-	line[size < 0 ? 0 : size] = '\0';
-	second = line + strlen(line) + 1;
-	return second < line + size && strcmp(second, MARK) == 0;
 }
