@@ -1,5 +1,7 @@
-/* io.c - reads and writes that finish; see io.h. */
+/* io.c - reads, writes and waits that finish; see io.h. */
 #include "io.h"
+
+#include "deadline.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -34,4 +36,17 @@ int write_full(int fd, const void *buffer, size_t size)
 			done += n;
 	}
 	return 0;
+}
+
+int poll_until(struct pollfd *list, size_t count, double deadline)
+{
+	int ready;
+
+	do {
+		double left = time_left(deadline);
+		struct timespec timeout = timespec_of(left);
+
+		ready = ppoll(list, count, left < 0 ? NULL : &timeout, NULL);
+	} while (ready < 0 && errno == EINTR);
+	return ready;
 }
