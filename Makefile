@@ -73,7 +73,8 @@ $(BUILD)/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard labs/*/$1.c labs/*/$1-*.
 endef
 $(foreach name,$(programs),$(eval $(call program,$(name))))
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libstage.a $(BUILD)/libmp.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/obj/tests/support.o \
+		$(BUILD)/libstage.a $(BUILD)/libmp.a
 	@mkdir -p $(@D)
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lcmocka -lpthread -ldl
