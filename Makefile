@@ -79,8 +79,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/obj/tests/support.o \
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lcmocka -lpthread -ldl
 
-$(BUILD)/bench: $(BUILD)/obj/tests/bench/bench.o \
-		$(BUILD)/libstage.a $(BUILD)/libmp.a
+$(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lpthread -ldl
 
