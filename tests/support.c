@@ -23,7 +23,7 @@ bool storm(void)
 
 int rounds(int full)
 {
-	return storm() ? full : full / 8;
+	return storm() ? full : full / 20;
 }
 
 ssize_t count_descriptors(void)

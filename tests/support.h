@@ -26,7 +26,7 @@
 	for (const enum mp_method *m = both_methods; m < both_methods + 2; m++)
 extern const enum mp_method both_methods[2];
 
-/* Are the storms to be long? The number of rounds: full, or an eighth of them. */
+/* Are the storms to be long? The number of rounds: full, or a twentieth of them. */
 bool storm(void);
 int rounds(int full);
 
