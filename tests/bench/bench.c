@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 static double seconds = 2; /* a row */
-static pid_t partners[16]; /* started by hand, not joined yet */
+static pid_t partners[32]; /* started by hand, not joined yet */
 static int partner_count;
 char *program;
 
@@ -132,7 +132,8 @@ static double ask_python(const char *what)
 /* --- the table --------------------------------------------------------- */
 
 static const struct row *const tables[] = { process_rows, stage_rows,
-					    connection_rows, lock_rows };
+					    connection_rows, lock_rows,
+					    queue_rows };
 
 static void keep_least(double *least, double took)
 {
@@ -219,7 +220,11 @@ static void print_notes(void)
 	       "lock, bare: a robust, process-shared mutex; contended: with "
 	       "one other process.\n"
 	       "increment: of one number that processes share; cpython: "
-	       "Value with its lock,\na Manager's Value.\n");
+	       "Value with its lock,\na Manager's Value.\n"
+	       "queue, bare: frames through a pipe; 4to4: with a mutex around "
+	       "each frame's reads.\n"
+	       "queue-1MiB, bare: memcpy over blocks of 64 MiB, a MiB of it; "
+	       "the queue has 2 MiB.\n");
 }
 
 /* The folder of this program. */

@@ -22,7 +22,7 @@ struct row {
 };
 
 extern const struct row process_rows[], stage_rows[], connection_rows[],
-	lock_rows[];
+	lock_rows[], queue_rows[];
 
 /* The path of this program. */
 extern char *program;
