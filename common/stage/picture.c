@@ -142,6 +142,18 @@ static void collect_arrows(struct picture *picture, const struct record *in)
 	}
 }
 
+/* What a process never ended went on until its join: so long it was there. */
+static void lengthen_rows(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->span_count; i++) {
+		const struct span *span = &picture->spans[i];
+		size_t row = picture_row(picture, span->pid);
+
+		if (span->open && span->end > picture->rows[row].last)
+			picture->rows[row].last = span->end;
+	}
+}
+
 static void add_name(struct picture *picture, const char *name)
 {
 	for (int i = 0; i < picture->name_count; i++)
@@ -175,6 +187,7 @@ void picture_make(struct picture *picture, const struct record *record)
 	qsort(picture->rows, picture->row_count, sizeof(struct row), by_pid);
 	find_names(picture, in.first);
 	picture->spans = record_spans(&in, &picture->span_count);
+	lengthen_rows(picture);
 	collect_arrows(picture, &in);
 	collect_names(picture);
 }

@@ -190,6 +190,52 @@ static void a_span_without_end_is_open(void **state)
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
+/* Joined, it is over: the next holder is not beside a dead one. */
+static void a_span_of_the_dead_ends_at_its_join(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	int64_t joined = 0;
+	pid_t pids[2];
+	size_t row;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			span_begin("holds");
+			kill(getpid(), SIGKILL);
+		}
+		join_all(&pids[i], 1);
+		span_begin("join");
+		arrow_join(pids[i]);
+		span_end();
+	}
+	span_begin("goes on");
+	usleep(1000);
+	span_end();
+	assert_int_equal(most_at_once(&record, "holds"), 1);
+	assert_true(ended_before(&record, "holds", "goes on"));
+	assert_false(ended_before(&record, "holds", "join"));
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 3);
+	for (size_t i = 0; i < picture.span_count; i++) {
+		const struct span *span = &picture.spans[i];
+
+		if (strcmp(span->name, "holds") != 0)
+			continue;
+		assert_true(span->open && span->joined);
+		assert_true(span->begin >= joined);
+		joined = span->end;
+		row = picture_row(&picture, span->pid);
+		assert_true(picture.rows[row].last == joined);
+		assert_true(joined < picture.end);
+	}
+	assert_true(joined > 0);
+	picture_free(&picture);
+}
+
 /* --- who records ---------------------------------------------------------------- */
 
 /* A spawned child has no descriptor but 0 to 2: recording adds none. */
@@ -354,6 +400,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(a_killed_process_holds_up_nobody),
 		cmocka_unit_test(a_span_without_end_is_open),
+		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
 		cmocka_unit_test(messages_are_arrows_in_order),
