@@ -216,7 +216,8 @@ static int parent_of_two(const void *args, size_t size)
 	gate_wait(&house.ready);
 	say("at the end of my target, both children run");
 	span_end();
-	return 0; /* what mp does now is the scene */
+	span_begin("ends"); /* and is ended by nothing but its end */
+	return 0;	    /* what mp does now is the scene */
 }
 
 static void play_end_of_a_parent(void)
