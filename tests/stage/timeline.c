@@ -6,6 +6,7 @@
 #include "../support.h"
 #include "chart.h"
 #include "check.h"
+#include "deadline.h"
 #include "descriptors.h"
 #include "gate.h"
 #include "picture.h"
@@ -310,6 +311,37 @@ static void messages_are_arrows_in_order(void **state)
 	picture_free(&picture);
 }
 
+/* On two channels, which take turns; one message more is never received. */
+static void many_messages_are_no_trouble(void **state)
+{
+	enum { MESSAGES = 30000 };
+	struct record record = begin(2 * MESSAGES + 100);
+	struct picture picture;
+	double began;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		for (int i = 0; i < MESSAGES + 1; i++)
+			arrow_send(i % 2);
+		_exit(0);
+	}
+	join_all(&pid, 1);
+	for (int i = 0; i < MESSAGES; i++)
+		arrow_receive(i % 2);
+
+	began = monotonic_now();
+	picture_make(&picture, &record);
+	assert_true(monotonic_now() - began < 2);
+	assert_int_equal(picture.arrow_count, MESSAGES);
+	for (int i = 1; i < MESSAGES; i++) {
+		assert_true(picture.arrows[i - 1].begin <=
+			    picture.arrows[i].begin);
+		assert_true(picture.arrows[i - 1].end <= picture.arrows[i].end);
+	}
+	picture_free(&picture);
+}
+
 static void a_process_can_change_its_name(void **state)
 {
 	struct record record = begin(100);
@@ -404,6 +436,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
 		cmocka_unit_test(messages_are_arrows_in_order),
+		cmocka_unit_test(many_messages_are_no_trouble),
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
 		cmocka_unit_test(an_empty_record_is_no_trouble),
