@@ -44,3 +44,71 @@ start_lab() { # COMMAND...
 	assert_line --partial "left in /dev/shm: lab0-x-$gone"
 	rm "/dev/shm/lab0-x-$gone"
 }
+
+# --- tests/run --------------------------------------------------------------------
+
+# A small tree with tests/run and the bats files on stdin, each behind a line "file
+# NAME". Their @test is written TEST: bats would take it for one of this file.
+tree() {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir -p tests/labs build/tests
+	cp "$TOP/tests/run" tests/
+	awk -v there="$BATS_TEST_TMPDIR" '/^file / { name = there "/" $2; next } { sub(/^TEST/, "@test"); print > name }'
+}
+
+run_tests() {
+	BUILD=build JOBS=2 run "$@"
+}
+
+@test "tests/run: two files at the same time, each one's output in one piece" {
+	# Each waits for the other one to have begun.
+	tree <<-'END'
+		file tests/one.bats
+		TEST "one" { touch one; until [ -e two ]; do sleep 0.01; done; sleep 0.2; }
+		TEST "one more" { true; }
+		file tests/labs/two.bats
+		TEST "two" { touch two; until [ -e one ]; do sleep 0.01; done; sleep 0.2; }
+		TEST "two more" { true; }
+	END
+	run_tests -0 timeout -k 2 30 tests/run
+	assert_regex "$output" $'tests/one.bats\n1..2\nok 1 one\nok 2 one more'
+	assert_regex "$output" $'tests/labs/two.bats\n1..2\nok 1 two\nok 2 two more'
+	assert_equal "${lines[-1]}" "4 passed, 0 failed, 0 skipped"
+}
+
+@test "tests/run: a failure, a file that is none, and a program that dies are counted" {
+	tree <<-'END'
+		file tests/some.bats
+		TEST "good" { true; }
+		TEST "bad" { false; }
+		TEST "not now" { skip "why"; }
+		file tests/labs/broken.bats
+		TEST "begun {
+	END
+	mkdir build/tests/mp
+	printf '#!/bin/sh\nkill -9 $$\n' >build/tests/mp/dies
+	chmod +x build/tests/mp/dies
+	run_tests -1 timeout -k 2 30 tests/run
+	assert_line "rerun just this: build/tests/mp/dies"
+	assert_equal "${lines[-1]}" "1 passed, 3 failed, 1 skipped"
+	CI=true run_tests -1 timeout -k 2 30 tests/run
+	assert_equal "${lines[-1]}" "1 passed, 4 failed, 1 skipped"
+}
+
+@test "tests/run: just these files, just these tests" {
+	tree <<-'END'
+		file tests/one.bats
+		TEST "of two words" { true; }
+		TEST "of two more" { true; }
+		file tests/two.bats
+		TEST "of two words, too" { true; }
+	END
+	run_tests -0 timeout -k 2 30 tests/run tests/one.bats
+	assert_equal "${lines[-1]}" "2 passed, 0 failed, 0 skipped"
+	run_tests -0 timeout -k 2 30 tests/run -f "two words"
+	assert_equal "${lines[-1]}" "2 passed, 0 failed, 0 skipped"
+	run_tests -0 timeout -k 2 30 tests/run tests/one.bats -f "two words"
+	assert_equal "${lines[-1]}" "1 passed, 0 failed, 0 skipped"
+	run_tests -1 timeout -k 2 30 tests/run -f "nothing like that"
+	assert_equal "${lines[-1]}" "0 passed, 0 failed, 0 skipped"
+}
