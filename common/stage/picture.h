@@ -16,7 +16,7 @@
 struct row {
 	pid_t pid;
 	const char *name;    /* the last one that the process went by */
-	int64_t first, last; /* its first and its last event */
+	int64_t first, last; /* its events, or the end of an open span */
 };
 
 struct arrow {
