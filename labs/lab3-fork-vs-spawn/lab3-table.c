@@ -240,7 +240,7 @@ void play_table(void)
 					*spawn = &columns[1];
 	struct gate gate;
 	pthread_t thread;
-	size_t large = affordable();
+	size_t large = affordable(max_rss);
 	int file = check(memfd_create("text", MFD_CLOEXEC));
 
 	stream = fdopen(file, "w");

@@ -1,0 +1,23 @@
+/*
+ * measure.h - how long a call takes, and in how much memory
+ *
+ * Times are compared within one run, by the minimum of several, and a conclusion
+ * asks for a factor of 3: the machine may be busy.
+ */
+#ifndef STAGE_MEASURE_H
+#define STAGE_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The minimum of several calls, in seconds. */
+double fastest(void (*call)(void));
+
+/* Bytes of memory that this process can touch without hurting the machine: most,
+ * or less where a quarter of what is available is less. */
+size_t affordable(size_t most);
+
+/* Is a parent of so many bytes large enough to tell what a fork of it costs? */
+bool is_large(size_t bytes);
+
+#endif
