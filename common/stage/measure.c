@@ -1,8 +1,9 @@
-/* measure.c - how long a call takes, and in how much memory; see measure.h. */
+/* measure.c - how long, in how much memory, in how many threads; see measure.h. */
 #include "measure.h"
 
 #include "deadline.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,4 +112,18 @@ size_t affordable(size_t most)
 bool is_large(size_t bytes)
 {
 	return bytes / sysconf(_SC_PAGESIZE) >= LARGE_PAGES;
+}
+
+/* --- threads ------------------------------------------------------------ */
+
+int count_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int count = 0;
+
+	while (tasks != NULL && readdir(tasks) != NULL)
+		count++;
+	if (tasks != NULL)
+		closedir(tasks);
+	return count - 2; /* "." and ".." */
 }

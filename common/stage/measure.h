@@ -1,5 +1,5 @@
 /*
- * measure.h - how long a call takes, and in how much memory
+ * measure.h - how long a call takes, in how much memory, in how many threads
  *
  * Times are compared within one run, by the minimum of several, and a conclusion
  * asks for a factor of 3: the machine may be busy.
@@ -19,5 +19,8 @@ size_t affordable(size_t most);
 
 /* Is a parent of so many bytes large enough to tell what a fork of it costs? */
 bool is_large(size_t bytes);
+
+/* The threads of this process, by what /proc/self/task holds. */
+int count_threads(void);
 
 #endif

@@ -9,7 +9,6 @@
 #include "forkserver.h"
 #include "stage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -45,18 +44,6 @@ struct answer {
 
 /* A FILE with text in it, and a thread: things that one process has. */
 static FILE *stream;
-
-static int count_threads(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	int count = 0;
-
-	while (tasks != NULL && readdir(tasks) != NULL)
-		count++;
-	if (tasks != NULL)
-		closedir(tasks);
-	return count - 2; /* "." and ".." */
-}
 
 /* The words of this process's command line, without the program's folder. */
 static void read_argv(char *text, size_t room)
