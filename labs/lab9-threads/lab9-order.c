@@ -81,18 +81,24 @@ static int thread_first(enum mp_method method)
 /* endregion */
 
 /* region: luck */
+static void work(void)
+{
+	for (volatile int i = 0; i < 1000; i++)
+		;
+}
+
 static void *take_and_let_go(void *end)
 {
 	while (!atomic_load((atomic_bool *)end)) {
 		pthread_mutex_lock(&mutex);
-		for (volatile int work = 0; work < 1000; work++)
-			;
+		work();
 		pthread_mutex_unlock(&mutex);
+		work();
 	}
 	return NULL;
 }
 
-/* The thread takes it often, and nobody knows when. */
+/* The thread has it half of the time, and nobody knows when. */
 static int at_any_moment(void)
 {
 	atomic_bool end = false;
@@ -109,7 +115,7 @@ static int at_any_moment(void)
 
 static void show_count(const char *order, int successes)
 {
-	show("  %-34s %d of %d", order, successes, rounds);
+	show("  %-36s %3d of %d", order, successes, rounds);
 }
 
 /* region: order-matters */
@@ -119,11 +125,11 @@ void play_order_matters(void)
 	int spawned = thread_first(MP_SPAWN);
 	int forked = thread_first(MP_FORK);
 
-	show("  %-34s %s", "first, and then", "the child took its mutex");
-	show_count("fork, a thread that holds it", before);
-	show_count("a thread that holds it, spawn", spawned);
-	show_count("a thread that holds it, fork", forked);
-	show_count("a thread that often takes it, fork", at_any_moment());
+	show("  %-36s %s", "first, then", "the child took its mutex");
+	show_count("fork; a thread that holds it", before);
+	show_count("a thread that holds it; spawn", spawned);
+	show_count("a thread that holds it; fork", forked);
+	show_count("a thread that often takes it; fork", at_any_moment());
 	show("The last is luck. It is also what programs do.");
 	conclude(before == rounds,
 		 "processes first, threads afterwards: always free");
