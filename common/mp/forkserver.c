@@ -116,7 +116,6 @@ int mp_forkserver_start(const struct mp_forkserver *server,
 	}
 	child->pid = pid;
 	child->parent = server->process.pid;
-	child->ended = false;
 	child->sentinel = answers[0];
 	return 0;
 }

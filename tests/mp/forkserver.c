@@ -609,11 +609,14 @@ static void close_waits_for_the_children(void **state)
 
 static void a_killed_server_is_told(void **state)
 {
-	struct mp_process p, next = { .target = end_like };
+	struct mp_process p, sibling, next = { .target = end_like };
+	int number; /* that of the server's socket, which a child must not have */
 
 	(void)state;
 	open_server();
+	number = dup(0);
 	p = started_to(WAIT);
+	sibling = started_to(WAIT);
 	kill(server.process.pid, SIGKILL);
 	assert_int_equal(mp_forkserver_join(&p, LONG), -1);
 	assert_int_equal(errno, ECHILD);
@@ -622,8 +625,13 @@ static void a_killed_server_is_told(void **state)
 	assert_int_equal(mp_process_exitcode(&p), MP_NO_EXITCODE);
 	expect_start_fails(&next, EPIPE);
 	assert_return_code(mp_forkserver_close(&server, LONG), errno);
+	assert_int_equal(mp_forkserver_join(&sibling, LONG), -1);
+	assert_int_equal(errno, ECHILD);
 	kill(p.pid, SIGKILL);
+	kill(sibling.pid, SIGKILL);
 	assert_true(WIFSIGNALED(status_of_orphan(p.pid)));
+	assert_true(WIFSIGNALED(status_of_orphan(sibling.pid)));
+	close(number);
 }
 
 /* What a process leaves that ends with its children unjoined. */
@@ -662,13 +670,14 @@ static void the_end_of_the_caller_ends_all(void **state)
 	(void)state;
 	assert_return_code(pipe2(end_held, O_CLOEXEC), errno);
 	/* Its copy of end_held is closed, but ours is not: so it waits. */
+	double until = monotonic_now() + LONG;
 	pid_t pid;
 	int status;
 
 	pid = forked();
 	if (pid == 0)
 		exit(end_by_exit());
-	while (family->ordinary == 0)
+	while (family->ordinary == 0 && monotonic_now() < until)
 		sleep_for(0.001);
 	sleep_for(0.02);
 	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
@@ -692,6 +701,7 @@ static int end_by_sigkill(void)
 
 static void a_killed_caller_leaves_nothing(void **state)
 {
+	double began = monotonic_now();
 	int status;
 	pid_t pid;
 
@@ -710,6 +720,7 @@ static void a_killed_caller_leaves_nothing(void **state)
 	assert_int_equal(status_of_orphan(family->server), 0);
 	assert_int_equal(kill(family->daemon, 0), -1);
 	assert_int_equal(kill(family->ordinary, 0), -1);
+	assert_true(monotonic_now() - began < LONG / 2); /* it was sent for */
 	memset(family, 0, sizeof(*family));
 }
 
@@ -815,6 +826,43 @@ static void a_crowded_server_is_emfile_or_epipe(void **state)
 	apart(crowd_the_server);
 }
 
+int write_a_line(const void *args, size_t size)
+{
+	(void)args;
+	(void)size;
+	return printf("child\n") < 0;
+}
+
+static int print_around_a_child(void)
+{
+	struct mp_process p;
+
+	open_server();
+	printf("before\n");
+	p = started(write_a_line, NULL, 0);
+	assert_int_equal(exitcode_of(&p), 0);
+	printf("after\n");
+	fflush(stdout);
+	close_server();
+	return 0;
+}
+
+static void buffered_text_comes_out_once_and_in_order(void **state)
+{
+	char text[64] = "";
+	int file = memfd_create("stdout", MFD_CLOEXEC), saved = dup(1);
+
+	(void)state;
+	fflush(stdout);
+	dup2(file, 1);
+	apart(print_around_a_child);
+	dup2(saved, 1);
+	close(saved);
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	close(file);
+	assert_string_equal(text, "before\nchild\nafter\n");
+}
+
 /* RLIMIT_NPROC does not bind root, so this needs another user. */
 static int ask_a_server_that_cannot_fork(void)
 {
@@ -874,13 +922,17 @@ static void several_processes_may_ask(void **state)
 static void hundred_children_at_once(void **state)
 {
 	static struct mp_process p[100];
+	int end[2];
 
 	(void)state;
 	open_server();
+	assert_return_code(pipe2(end, O_CLOEXEC), errno);
 	for (int i = 0; i < 100; i++)
-		p[i] = started_to(i % 2 ? RETURN_7 : RETURN_0);
+		p[i] = started(wait_for_end, &end[0], sizeof(int));
+	close(end[0]);
+	close(end[1]);
 	for (int i = 99; i >= 0; i--)
-		assert_int_equal(exitcode_of(&p[i]), i % 2 ? 7 : 0);
+		assert_int_equal(exitcode_of(&p[i]), 0);
 	assert_int_equal(descriptors_of_server(), 3 + 1);
 	close_server();
 }
@@ -932,7 +984,9 @@ static void a_storm_of_killed_callers(void **state)
 
 static void a_stopped_server_is_etimedout(void **state)
 {
-	struct mp_process p = { .target = end_like }, next;
+	struct mp_process next;
+	char byte;
+	int end[2];
 
 	(void)state;
 	if (!storm())
@@ -940,11 +994,19 @@ static void a_stopped_server_is_etimedout(void **state)
 	open_server();
 	next = started_to(RETURN_0);
 	assert_int_equal(exitcode_of(&next), 0);
+	assert_return_code(pipe2(end, O_CLOEXEC), errno);
+	struct mp_process p = { .target = tell,
+				MP_ARGS(end[1]),
+				MP_KEEP(end[1]) };
+
 	kill(server.process.pid, SIGSTOP);
 	expect_start_fails(&p, ETIMEDOUT);
 	kill(server.process.pid, SIGCONT);
-	next = started_to(RETURN_7); /* and that one was not started late: */
+	next = started_to(RETURN_7); /* it goes on, */
 	assert_int_equal(exitcode_of(&next), 7);
+	close(end[1]);
+	assert_int_equal(read(end[0], &byte, 1), 0); /* and was not late */
+	close(end[0]);
 	assert_int_equal(descriptors_of_server(), 3 + 1);
 	close_server();
 }
@@ -972,6 +1034,7 @@ int main(int argc, char *argv[])
 		TEST(no_descriptors_left_is_emfile),
 		TEST(a_crowded_server_is_emfile_or_epipe),
 		TEST(a_full_process_table_is_eagain),
+		TEST(buffered_text_comes_out_once_and_in_order),
 		TEST(several_processes_may_ask),
 		TEST(hundred_children_at_once),
 		TEST(starts_and_joins_leave_nothing),
