@@ -73,13 +73,13 @@ $(BUILD)/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard labs/*/$1.c labs/*/$1-*.
 endef
 $(foreach name,$(programs),$(eval $(call program,$(name))))
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libstage.a $(BUILD)/libmp.a
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/obj/tests/support.o \
+		$(BUILD)/libstage.a $(BUILD)/libmp.a
 	@mkdir -p $(@D)
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lcmocka -lpthread -ldl
 
-$(BUILD)/bench: $(BUILD)/obj/tests/bench/bench.o \
-		$(BUILD)/libstage.a $(BUILD)/libmp.a
+$(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lpthread -ldl
 
@@ -115,7 +115,7 @@ $(labs:=-valgrind): %-valgrind: programs
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: cmocka test doctor faults valgrind sanitize bench guide guide-check clean
+.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
 cmocka: $(cmocka)
 
 test: programs cmocka ## runs the tests, under a minute
@@ -129,6 +129,9 @@ valgrind: programs ## plays every lab under memcheck, all its processes
 
 sanitize: ## plays every lab with the address sanitizer
 	@CC=$(CC) tests/sanitize $(labs)
+
+fuzz: ## any bytes at all to what reads from strangers (clang)
+	@tests/fuzz/run
 
 bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 	@$(BUILD)/bench $(ARGS)

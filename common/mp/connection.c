@@ -41,7 +41,7 @@ int mp_connection_open(struct mp_connection *connection, int fd)
 	it.readable = (flags & O_ACCMODE) != O_WRONLY;
 	it.writable = (flags & O_ACCMODE) != O_RDONLY;
 	it.atomic = S_ISFIFO(status.st_mode) ? PIPE_BUF : 0;
-	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	ignore_sigpipe();
 	*connection = it;

@@ -19,7 +19,8 @@
  *
  * A process that is killed in the middle of a frame breaks the stream for those
  * that have the same end (EOWNERDEAD); the other side finds a truncated frame
- * (EPROTO) when the last of them has closed. Up to PIPE_BUF bytes with the head,
+ * (EPROTO) when the last of them has closed. Who is killed while he waits for a
+ * message has taken nothing. Up to PIPE_BUF bytes with the head,
  * a frame on a pipe is written whole or not at all, and all go on; see pipe(7).
  *
  * Timeouts are in seconds, negative for ever, 0 not to wait at all. One that
@@ -34,8 +35,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* One end. The descriptor does not block (O_NONBLOCK): each wait is a poll(2)
- * with the caller's deadline. */
+/* One end. */
 struct mp_connection {
 	int fd;			 /* a pipe's end, or a socket */
 	bool readable, writable; /* what this end is for */
@@ -60,7 +60,8 @@ int mp_pipe(struct mp_connection *first, struct mp_connection *second,
 
 /*
  * Makes a connection of a descriptor that is there: a pipe's end, or a stream
- * socket. It belongs to the connection from now on, and no longer blocks.
+ * socket. It belongs to the connection from now on, and blocks, whatever it did
+ * before (O_NONBLOCK).
  * -1: EBADF, EMFILE, ENFILE, ENOMEM; the descriptor is then as it was.
  */
 int mp_connection_open(struct mp_connection *connection, int fd);

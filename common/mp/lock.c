@@ -75,10 +75,8 @@ static int wait_in_slices(pthread_mutex_t *mutex, double timeout)
 /* endregion */
 
 /* region: acquire */
-int mp_lock_acquire(struct mp_lock *lock, double timeout)
+int mp_lock_wait(struct mp_lock *lock, int error, double timeout)
 {
-	int error = pthread_mutex_trylock(lock->mutex);
-
 	if (error == EBUSY)
 		error = wait_in_slices(lock->mutex, timeout);
 	if (error == EOWNERDEAD) {

@@ -40,7 +40,7 @@ int mp_lock_attach(struct mp_lock *lock);
  * the lock protects before it goes on.
  * -1: not taken. ETIMEDOUT; EDEADLK if the caller holds it already.
  */
-int mp_lock_acquire(struct mp_lock *lock, double timeout);
+static inline int mp_lock_acquire(struct mp_lock *lock, double timeout);
 
 /* Gives the lock back. Python: release(). -1: EPERM if the caller does not hold
  * it. The holder is a thread: another one of its process is no holder. */
@@ -56,5 +56,18 @@ void mp_lock_close(struct mp_lock *lock);
  * set to its address there; such a lock is neither attached nor closed.
  */
 void mp_lock_place(struct mp_lock *lock, pthread_mutex_t *mutex);
+
+/* region: acquire */
+/* A lock that is there for the taking costs no more than the mutex in it: that
+ * much is inline. What else trylock has to say, is for mp_lock_wait(). */
+int mp_lock_wait(struct mp_lock *lock, int error, double timeout);
+
+static inline int mp_lock_acquire(struct mp_lock *lock, double timeout)
+{
+	int error = pthread_mutex_trylock(lock->mutex);
+
+	return error == 0 ? 0 : mp_lock_wait(lock, error, timeout);
+}
+/* endregion */
 
 #endif

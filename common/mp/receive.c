@@ -6,71 +6,79 @@
 #include "turns.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* region: read-some */
-/*
- * Waits for bytes, and reads what is there, at most size. The stream is INSIDE
- * from the first byte of a frame; it stays WHOLE while we wait for that: who is
- * killed there has taken nothing.
- */
+/* Waits for bytes, and takes what is there, at most size. The read itself may
+ * wait; only who has a deadline looks before. */
 static ssize_t read_some(const struct mp_connection *from, void *to,
-			 size_t size, double deadline, bool begun)
+			 size_t size, double deadline)
 {
-	volatile int *state = &from->turns->receiving.state;
 	ssize_t n;
 
-	while (*state = INSIDE, (n = read(from->fd, to, size)) <= 0) {
-		if (!begun)
-			*state = WHOLE;
-		if (n == 0 || (errno != EINTR && errno != EAGAIN))
-			return n;
-		if (errno == EAGAIN && wait_for(from->fd, POLLIN, deadline) < 0)
+	do {
+		if (!isinf(deadline) &&
+		    wait_for(from->fd, POLLIN, deadline) < 0)
 			return -1;
-	}
+		n = read(from->fd, to, size);
+	} while (n < 0 && errno == EINTR);
 	return n;
 }
 
-/* Reads bytes that must follow: here the end of the file comes too early. */
+/* Reads bytes that must follow: here the end of the file comes too early. Once
+ * some are taken the stream is INSIDE. */
 static int read_rest(const struct mp_connection *from, void *to, size_t size,
-		     double deadline, bool begun)
+		     double deadline)
 {
 	while (size > 0) {
-		ssize_t n = read_some(from, to, size, deadline, begun);
+		ssize_t n = read_some(from, to, size, deadline);
 
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			errno = EPROTO;
 		if (n <= 0)
 			return -1;
+		from->turns->receiving.state = INSIDE;
 		to = (char *)to + n;
 		size -= n;
-		begun = true;
 	}
 	return 0;
 }
 /* endregion */
 
 /* region: read-head */
+/*
+ * The first bytes of a message are read straight into shared memory. Who is
+ * killed while he waits for them has taken nothing, or they are there for the
+ * next: the system does not end a process between the two.
+ */
 static int read_head(const struct mp_connection *from, double deadline)
 {
 	struct connection_turns *turns = from->turns;
-	unsigned char head[FRAME_HEAD];
-	ssize_t n = read_some(from, head, FRAME_SHORT, deadline, false);
-	int64_t length;
+	unsigned char *head = (unsigned char *)turns->head;
+	ssize_t n = FRAME_SHORT;
 
+	if (head[0] == NO_HEAD)
+		n = read_some(from, head, FRAME_SHORT, deadline);
+	else if (head[FRAME_SHORT - 1] == NO_HEAD)
+		turns->receiving.state = EOWNERDEAD; /* it may be a part */
 	if (n == 0)
 		errno = ENODATA;
-	if (n <= 0 ||
-	    read_rest(from, head + n, FRAME_SHORT - n, deadline, true) < 0 ||
-	    (frame_is_long(head) && read_rest(from, head + FRAME_SHORT,
-					      FRAME_LONG, deadline, true) < 0))
+	if (n <= 0)
 		return -1;
-	length = frame_length(head);
-	if (length < 0)
+	if (turns->receiving.state != WHOLE) {
+		errno = turns->receiving.state;
 		return -1;
-	turns->length = length;
+	}
+	turns->receiving.state = INSIDE;
+	if (read_rest(from, head + n, FRAME_SHORT - n, deadline) < 0 ||
+	    (frame_is_long(head) &&
+	     read_rest(from, head + FRAME_SHORT, FRAME_LONG, deadline) < 0) ||
+	    frame_length(head) < 0)
+		return -1;
+	turns->length = frame_length(head);
 	turns->has_length = true;
 	turns->receiving.state = WHOLE;
 	return 0;
@@ -101,9 +109,10 @@ static ssize_t end_receive(const struct mp_connection *from, void *buffer,
 	struct connection_turns *turns = from->turns;
 	ssize_t length = turns->length;
 
-	if (read_rest(from, buffer, length, deadline, false) < 0) {
+	if (read_rest(from, buffer, length, deadline) < 0) {
 		length = -1;
 	} else {
+		turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
 		turns->has_length = false;
 		turns->receiving.state = WHOLE;
 	}

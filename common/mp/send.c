@@ -6,39 +6,65 @@
 #include "turns.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define SMALL 16384 /* bytes that go out in one write with their head */
 
+/* region: write-some */
+/*
+ * Waits for room, and writes what fits there. The write itself may wait; only who
+ * has a deadline looks before, and then writes no more than surely fits: to a
+ * pipe that has room, PIPE_BUF bytes.
+ */
+static ssize_t write_some(const struct mp_connection *to, const void *bytes,
+			  size_t size, double deadline)
+{
+	bool may_wait = isinf(deadline), is_pipe = to->atomic > 0;
+	ssize_t n;
+
+	do {
+		if (!may_wait && wait_for(to->fd, POLLOUT, deadline) < 0)
+			return -1;
+		if (is_pipe)
+			n = write(to->fd, bytes,
+				  may_wait || size < PIPE_BUF ? size
+							      : PIPE_BUF);
+		else
+			n = send(to->fd, bytes, size,
+				 MSG_NOSIGNAL | (may_wait ? 0 : MSG_DONTWAIT));
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	return n;
+}
+/* endregion */
+
 /* region: send */
 /*
- * Writes all of it. While one write cannot move what is left of the frame, a
- * death would leave a part of it there: so the stream is INSIDE then.
+ * Writes all of it. Of a frame that does not go out in one piece, a death would
+ * leave a part: so the stream is INSIDE then.
  */
 static int write_all(const struct mp_connection *to, const void *bytes,
-		     size_t size, double deadline, bool atomic)
+		     size_t size, double deadline, bool in_one_piece)
 {
 	volatile int *state = &to->turns->sending.state;
-	bool begun = *state == INSIDE;
+	int before = *state;
 
 	while (size > 0) {
 		ssize_t n;
 
-		*state = atomic ? WHOLE : INSIDE;
-		n = write(to->fd, bytes, size);
-		if (n >= 0) {
-			begun = true;
-			bytes = (const char *)bytes + n;
-			size -= n;
-			continue;
-		}
-		if (!begun)
-			*state = WHOLE;
-		if (errno != EINTR && (errno != EAGAIN ||
-				       wait_for(to->fd, POLLOUT, deadline) < 0))
+		*state = in_one_piece ? WHOLE : INSIDE;
+		n = write_some(to, bytes, size, deadline);
+		if (n < 0) {
+			*state = before;
 			return -1;
+		}
+		before = *state;
+		bytes = (const char *)bytes + n;
+		size -= n;
 	}
 	return 0;
 }

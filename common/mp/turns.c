@@ -11,6 +11,7 @@ void turns_place(struct connection_turns *turns)
 
 	mp_lock_place(&lock, &turns->sending.turn);
 	mp_lock_place(&lock, &turns->receiving.turn);
+	turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
 }
 
 int check_may(bool may)

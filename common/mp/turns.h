@@ -9,6 +9,7 @@
 #define MP_TURNS_H
 
 #include "connection.h"
+#include "frame.h"
 #include "lock.h"
 
 /* How far a stream is. Anything else is the errno that broke it. */
@@ -23,9 +24,14 @@ struct stream {
 
 struct connection_turns {
 	struct stream sending, receiving;
-	volatile bool has_length; /* the next one's head has been read: */
-	volatile size_t length;	  /* so many bytes follow */
+	volatile unsigned char head[FRAME_HEAD]; /* of the next message */
+	volatile bool has_length;		 /* the head is whole: */
+	volatile size_t length;			 /* so many bytes follow */
 };
+
+/* In the first and the fourth byte of head: nothing has been read there. No
+ * length begins with it. */
+#define NO_HEAD 0xe3
 
 /* Makes both streams, WHOLE. */
 void turns_place(struct connection_turns *turns);

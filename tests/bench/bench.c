@@ -1,97 +1,80 @@
 /*
  * bench.c - mp against the bare system calls and against CPython, in one run
  *
- * Usage: build/bench [--seconds=SECONDS]
+ * Usage: build/bench [--seconds=SECONDS] [ROW]...
  *
  * For each row the three take turns, so that whatever else the machine does
  * meets all of them; the minimum of each counts. CPython runs in a process of
  * its own (bench.py), which is asked through a pipe and times itself. Without
  * python3 its column stays empty.
- *
- * bare: fork + _exit + waitpid with the same two flushes of stdio; posix_spawn
- * + waitpid of this very program, which then ends at once.
  */
+#include "bench.h"
 #include "deadline.h"
-#include "memory.h"
 #include "options.h"
 #include "process.h"
-#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GIB	    (1ul << 30)
-#define EVENTS	    10000 /* recorded in one call */
-#define END_AT_ONCE "end-at-once"
-
 static double seconds = 2; /* a row */
-static char *program;	   /* the path of this one */
+static pid_t partners[32]; /* started by hand, not joined yet */
+static int partner_count;
+char *program;
 
-static _Noreturn void fail(const char *what)
+void fail(const char *what)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-/* --- ours -------------------------------------------------------------- */
-
-int end_at_once(const void *args, size_t size)
+void start_partner(void (*part)(void))
 {
-	(void)args;
-	return (int)size;
-}
+	pid_t pid = fork();
 
-static void ours(enum mp_method method)
-{
-	struct mp_process p = { .target = end_at_once, .method = method };
-
-	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0)
-		fail("mp_process");
-}
-
-static void ours_fork(void)
-{
-	ours(MP_FORK);
-}
-
-static void ours_spawn(void)
-{
-	ours(MP_SPAWN);
-}
-
-/* --- bare -------------------------------------------------------------- */
-
-static void bare_fork(void)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
+	if (pid < 0)
+		fail("fork");
 	if (pid == 0) {
-		fflush(NULL);
+		part();
 		_exit(0);
 	}
-	if (pid < 0 || waitpid(pid, NULL, 0) < 0)
-		fail("fork");
+	partners[partner_count++] = pid;
 }
 
-static void bare_spawn(void)
+void join_partners(void)
 {
-	char *argv[] = { END_AT_ONCE, NULL };
-	pid_t pid;
+	while (partner_count > 0)
+		if (waitpid(partners[--partner_count], NULL, 0) < 0)
+			fail("waitpid");
+}
 
-	errno = posix_spawn(&pid, program, NULL, NULL, argv, environ);
-	if (errno != 0 || waitpid(pid, NULL, 0) < 0)
-		fail("posix_spawn");
+static cpu_set_t all_cpus;
+
+void pin(void)
+{
+	cpu_set_t one;
+	int cpu = 0;
+
+	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) < 0)
+		fail("sched_getaffinity");
+	while (!CPU_ISSET(cpu, &all_cpus))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0)
+		fail("sched_setaffinity");
+}
+
+void unpin(void)
+{
+	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
 }
 
 /* --- CPython ----------------------------------------------------------- */
@@ -131,14 +114,14 @@ static void start_python(void)
 	from_python = fdopen(answer[0], "r");
 }
 
-/* What it took CPython, in seconds; NAN without one. */
-static double ask_python(const char *what, size_t number)
+/* What one operation took CPython, in seconds; NAN without one. */
+static double ask_python(const char *what)
 {
 	double took;
 
 	if (to_python == NULL)
 		return NAN;
-	fprintf(to_python, "%s %zu\n", what, number);
+	fprintf(to_python, "%s\n", what);
 	if (fflush(to_python) == 0 && fscanf(from_python, "%lf", &took) == 1)
 		return took;
 	to_python = NULL;
@@ -148,31 +131,9 @@ static double ask_python(const char *what, size_t number)
 
 /* --- the table --------------------------------------------------------- */
 
-/* Events of 64 bytes, one after the other, into memory that is there. */
-static void record_events(void)
-{
-	atomic_store(&run()->asked, 0);
-	for (int i = 0; i < EVENTS; i++)
-		mark("event");
-}
-
-static const struct row {
-	const char *name;
-	void (*ours)(void);
-	void (*bare)(void);  /* NULL: there is nothing to compare with */
-	const char *cpython; /* what bench.py is asked, or NULL */
-	size_t memory;	     /* bytes touched in the parent */
-	const char *unit;
-	double scale; /* what a second is in that unit, for each call */
-} rows[] = {
-	{ "start-join-fork", ours_fork, bare_fork, "fork", 0, "us", 1e6 },
-	{ "start-join-spawn", ours_spawn, bare_spawn, "spawn", 0, "us", 1e6 },
-	{ "start-join-fork-1GiB", ours_fork, bare_fork, "fork", GIB, "us",
-	  1e6 },
-	{ "start-join-spawn-1GiB", ours_spawn, bare_spawn, "spawn", GIB, "us",
-	  1e6 },
-	{ "timeline-event", record_events, NULL, NULL, 0, "ns", 1e9 / EVENTS },
-};
+static const struct row *const tables[] = { process_rows, stage_rows,
+					    connection_rows, lock_rows,
+					    queue_rows };
 
 static void keep_least(double *least, double took)
 {
@@ -180,16 +141,16 @@ static void keep_least(double *least, double took)
 		*least = took;
 }
 
-static double time_of(void (*call)(void))
+static double time_of(void (*call)(void), size_t count)
 {
 	double began = monotonic_now();
 
 	call();
-	return monotonic_now() - began;
+	return (monotonic_now() - began) / count;
 }
 
-struct result {
-	double ours, bare, cpython; /* seconds; NAN: not measured */
+struct result { /* seconds for one operation; NAN: not measured */
+	double ours, bare, cpython;
 };
 
 /* The three in turn until the time is up, CPython for half of it at most. */
@@ -199,14 +160,14 @@ static struct result measure(const struct row *row)
 	double began = monotonic_now(), python_time = 0;
 
 	do {
-		keep_least(&least.ours, time_of(row->ours));
+		keep_least(&least.ours, time_of(row->ours, row->count));
 		if (row->bare != NULL)
-			keep_least(&least.bare, time_of(row->bare));
-		if (row->cpython != NULL &&
+			keep_least(&least.bare, time_of(row->bare, row->count));
+		if (row->cpython &&
 		    python_time <= (monotonic_now() - began) / 2) {
 			double asked = monotonic_now();
 
-			keep_least(&least.cpython, ask_python(row->cpython, 0));
+			keep_least(&least.cpython, ask_python(row->name));
 			python_time += monotonic_now() - asked;
 		}
 	} while (monotonic_now() - began < seconds);
@@ -234,7 +195,7 @@ static void print_row(const struct row *row, const struct result *it, FILE *tsv)
 		snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
 	if (!isnan(it->cpython))
 		snprintf(times, sizeof(times), "%.0f", it->cpython / it->ours);
-	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", row->name, row->unit,
+	printf("%-28s %-4s %10s %10s %10s %10s %12s\n", row->name, row->unit,
 	       ours, bare, python, ratio, times);
 	fflush(stdout);
 	if (fprintf(tsv, "%s\t%s\t%s\t%s\t%s\n", row->name, row->unit, ours,
@@ -251,7 +212,19 @@ static void print_notes(void)
 	       "size, which ends.\n"
 	       "1GiB: the parent has touched so much, in small pages; so has "
 	       "CPython's.\n"
-	       "timeline-event: one event of the timeline, 64 bytes.\n");
+	       "timeline-event: one event of the timeline, 64 bytes, into "
+	       "memory that is there.\n"
+	       "connection, bare: the same frames by write and read; round "
+	       "trips with both\nends pinned to one CPU, by two pipes or two "
+	       "socketpairs.\n"
+	       "lock, bare: a robust, process-shared mutex; contended: with "
+	       "one other process.\n"
+	       "increment: of one number that processes share; cpython: "
+	       "Value with its lock,\na Manager's Value.\n"
+	       "queue, bare: frames through a pipe; 4to4: with a mutex around "
+	       "each frame's reads.\n"
+	       "queue-1MiB, bare: memcpy over blocks of 64 MiB, a MiB of it; "
+	       "the queue has 2 MiB.\n");
 }
 
 /* The folder of this program. */
@@ -264,21 +237,50 @@ static char *beside(const char *name)
 	return path;
 }
 
-static void play(FILE *tsv)
+/* Was it named, or was none? */
+static bool is_wanted(const char *name, char *const wanted[])
 {
-	fprintf(tsv, "row\tunit\tours\tbare\tcpython\n");
-	printf("%-24s %-4s %10s %10s %10s %10s %12s\n", "row", "unit", "ours",
-	       "bare", "cpython", "ours/bare", "cpython/ours");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		void *memory = touch_memory(rows[i].memory);
+	bool any = wanted[0] != NULL;
+
+	for (; *wanted != NULL; wanted++)
+		if (strcmp(name, *wanted) == 0)
+			return true;
+	return !any;
+}
+
+static bool is_row(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct row *it = tables[i]; it->name != NULL; it++)
+			if (strcmp(it->name, name) == 0)
+				return true;
+	return false;
+}
+
+static void play_rows(const struct row *row, char *const wanted[], FILE *tsv)
+{
+	for (; row->name != NULL; row++) {
 		struct result result;
 
-		ask_python("touch", rows[i].memory);
-		result = measure(&rows[i]);
-		print_row(&rows[i], &result, tsv);
-		ask_python("touch", 0);
-		free_memory(memory, rows[i].memory);
+		if (!is_wanted(row->name, wanted))
+			continue;
+		if (row->begin != NULL)
+			row->begin();
+		result = measure(row);
+		print_row(row, &result, tsv);
+		ask_python("end");
+		if (row->end != NULL)
+			row->end();
 	}
+}
+
+static void play(char *const wanted[], FILE *tsv)
+{
+	fprintf(tsv, "row\tunit\tours\tbare\tcpython\n");
+	printf("%-28s %-4s %10s %10s %10s %10s %12s\n", "row", "unit", "ours",
+	       "bare", "cpython", "ours/bare", "cpython/ours");
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		play_rows(tables[i], wanted, tsv);
 	print_notes();
 }
 
@@ -290,12 +292,15 @@ int main(int argc, char *argv[])
 						.help = "for each row" },
 					      { 0 } };
 	FILE *tsv;
+	int first;
 
 	if (strcmp(argv[0], END_AT_ONCE) == 0)
 		_exit(0); /* the bare spawn's child */
 	mp_guard(argc, argv);
-	if (options_parse(argc, argv, options, NULL) < argc)
-		usage_error("'%s' is no option", argv[optind]);
+	first = options_parse(argc, argv, options, NULL);
+	for (char **it = argv + first; *it != NULL; it++)
+		if (!is_row(*it))
+			usage_error("'%s' is no row of the table", *it);
 	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
 		fail("/proc/self/exe");
 	program = path;
@@ -304,10 +309,8 @@ int main(int argc, char *argv[])
 	tsv = fopen(beside("bench.tsv"), "we");
 	if (tsv == NULL)
 		fail("bench.tsv");
-	if (run_begin(EVENTS + 1) < 0)
-		fail("the timeline");
 	start_python();
-	play(tsv);
+	play(argv + first, tsv);
 	if (fclose(tsv) != 0 || fflush(stdout) != 0)
 		fail("writing the table");
 	return 0;

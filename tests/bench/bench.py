@@ -1,51 +1,238 @@
 """bench.py - CPython's side of `make bench`.
 
-Reads a line "ROW" from stdin, does it once, answers with the seconds it took.
-"touch BYTES" touches so much memory in small pages first, "touch 0" frees it.
+Reads a line, the name of a row, from stdin; does what the row measures, and answers
+with the seconds for one operation. What a row needs is made at its first line, and
+goes away at a line "end".
 """
 
 import mmap
+import os
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 
-memory = None
+fork = get_context('fork')
+ROWS = {}
+
+
+def row(*names):
+    """A row is a generator: what it yields is a function to be timed, and how many
+    operations that is; what it does after the yield cleans up."""
+    def add(generator):
+        for name in names:
+            ROWS[name] = contextmanager(generator)
+        return generator
+    return add
 
 
 def nothing():
     pass
 
 
-def touch(size):
-    global memory
-    if memory is not None:
-        memory.close()
-        memory = None
-    if size:
-        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        if hasattr(mmap, 'MADV_NOHUGEPAGE'):
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-        for at in range(0, size, mmap.PAGESIZE):
-            memory[at] = 1
+# --- start and join ---------------------------------------------------------------
 
 
 def start_and_join(method):
     process = get_context(method).Process(target=nothing)
-    began = time.monotonic()
     process.start()
     process.join()
-    return time.monotonic() - began
+
+
+@row('start-join-fork', 'start-join-spawn', 'start-join-fork-1GiB', 'start-join-spawn-1GiB')
+def start_join(name):
+    with ExitStack() as stack:
+        if name.endswith('1GiB'):
+            memory = stack.enter_context(
+                mmap.mmap(-1, 1 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+            if hasattr(mmap, 'MADV_NOHUGEPAGE'):
+                memory.madvise(mmap.MADV_NOHUGEPAGE)
+            for at in range(0, len(memory), mmap.PAGESIZE):
+                memory[at] = 1
+        yield lambda: start_and_join(name.split('-')[2]), 1
+
+
+# --- connections ------------------------------------------------------------------
+
+
+def answer(there, back):
+    while message := there.recv_bytes():
+        if len(message) <= 2:
+            back.send_bytes(message)
+
+
+def partner(duplex):
+    """A process that answers short messages: what to send on, what to receive from."""
+    there, back = fork.Pipe(duplex), fork.Pipe(duplex)
+    process = fork.Process(target=answer, args=(there[0], back[1]))
+    process.start()
+    return process, there[1], back[0]
+
+
+@row('connection-round-trip', 'connection-round-trip-socket')
+def round_trip(name):
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    process, to, back = partner(duplex=name.endswith('socket'))
+
+    def trips():
+        for _ in range(500):
+            to.send_bytes(b'x')
+            back.recv_bytes()
+
+    yield trips, 500
+    to.send_bytes(b'')
+    process.join()
+    os.sched_setaffinity(0, cpus)
+
+
+@row('connection-64B', 'connection-1MiB')
+def one_way(name):
+    message, count = (bytes(64), 5000) if name.endswith('64B') else (bytes(1 << 20), 64)
+    process, to, back = partner(duplex=False)
+
+    def send_all():
+        for _ in range(count):
+            to.send_bytes(message)
+        to.send_bytes(b'xx')
+        back.recv_bytes()
+
+    yield send_all, count
+    to.send_bytes(b'')
+    process.join()
+
+
+# --- locks and counting -----------------------------------------------------------
+
+
+def take_turns(lock, running, ended):
+    while not ended.value:
+        if running.value:
+            lock.acquire()
+            lock.release()
+
+
+@row('lock-pair', 'lock-pair-contended')
+def lock_pair(name):
+    lock = fork.Lock()
+    running, ended = fork.RawValue('i', 0), fork.RawValue('i', 0)
+    count = 20000
+
+    def pairs():
+        running.value = 1
+        for _ in range(count):
+            lock.acquire()
+            lock.release()
+        running.value = 0
+
+    if name.endswith('contended'):
+        process = fork.Process(target=take_turns, args=(lock, running, ended))
+        process.start()
+    yield pairs, count
+    ended.value = 1
+    if name.endswith('contended'):
+        process.join()
+
+
+@row('increment-locked')
+def increment_locked(name):
+    value, count = fork.Value('q', 0), 5000
+
+    def increments():
+        for _ in range(count):
+            with value.get_lock():
+                value.value += 1
+
+    yield increments, count
+
+
+@row('increment-manager')
+def increment_manager(name):
+    with fork.Manager() as manager:
+        value, count = manager.Value('q', 0), 200
+
+        def increments():
+            for _ in range(count):
+                value.value += 1
+
+        yield increments, count
+
+
+# --- queues -----------------------------------------------------------------------
+
+
+def produce(go, queue, count):
+    while go.get():
+        for _ in range(count):
+            queue.put(12345678)
+
+
+def consume(queue, ready, left):
+    while queue.get() is not None:
+        with left.get_lock():
+            left.value -= 1
+            if left.value == 0:
+                ready.put(True)
+
+
+@row('queue-8B-1to1', 'queue-8B-4to4')
+def queue_small(name):
+    sides = 4 if name.endswith('4to4') else 1
+    queue, ready, go, left = fork.Queue(), fork.Queue(), fork.Queue(), fork.Value('q', 0)
+    count = 4000
+    processes = [fork.Process(target=consume, args=(queue, ready, left)) for _ in range(sides)]
+    processes += [fork.Process(target=produce, args=(go, queue, count // sides))
+                  for _ in range(sides)]
+    for process in processes:
+        process.start()
+
+    def pass_all():
+        left.value = count
+        for _ in range(sides):
+            go.put(True)
+        ready.get()
+
+    yield pass_all, count
+    for _ in range(sides):
+        go.put(False)
+        queue.put(None)
+    for process in processes:
+        process.join()
+
+
+@row('queue-1MiB')
+def queue_large(name):
+    queue, ready, left = fork.Queue(), fork.Queue(), fork.Value('q', 0)
+    message, count = bytes(1 << 20), 16
+    process = fork.Process(target=consume, args=(queue, ready, left))
+    process.start()
+
+    def pass_all():
+        left.value = count
+        for _ in range(count):
+            queue.put(message)
+        ready.get()
+
+    yield pass_all, count
+    queue.put(None)
+    process.join()
 
 
 def main():
+    now, stack = None, ExitStack()
     for line in sys.stdin:
-        word, *rest = line.split()
-        if word == 'touch':
-            touch(int(rest[0]))
-            answer = 0
-        else:
-            answer = start_and_join(word)
-        print(answer, flush=True)
+        name = line.strip()
+        if name != now:
+            stack.close()
+            now = name
+            if name in ROWS:
+                call, count = stack.enter_context(ROWS[name](name))
+        took = 0
+        if name in ROWS:
+            began = time.monotonic()
+            call()
+            took = (time.monotonic() - began) / count
+        print(took, flush=True)
 
 
 if __name__ == '__main__':

@@ -7,17 +7,11 @@
  */
 #include "forkserver.h"
 
+#include "../support.h"
 #include "deadline.h"
 #include "descriptors.h"
 #include "io.h"
 
-/* cmocka.h wants these before it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,15 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LONG   30.0 /* seconds: only a defect takes so long */
 #define NOBODY 65534
-
-static bool storm(void)
-{
-	const char *how = getenv("STORM");
-
-	return how != NULL && strcmp(how, "full") == 0;
-}
 
 /* --- targets: exported ------------------------------------------------- */
 
@@ -208,7 +194,7 @@ static struct mp_process started_to(int ending)
 	return started(end_like, &ending, sizeof(ending));
 }
 
-static int exitcode_of(struct mp_process *p)
+static int exitcode_served(struct mp_process *p)
 {
 	assert_return_code(mp_forkserver_join(p, LONG), errno);
 	return mp_process_exitcode(p);
@@ -225,7 +211,7 @@ static struct sight look(void)
 	close(end[1]);
 	assert_int_equal(read_full(end[0], &saw, sizeof(saw)), sizeof(saw));
 	close(end[0]);
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	return saw;
 }
 
@@ -235,32 +221,6 @@ static void expect_start_fails(struct mp_process *p, int error)
 	assert_int_equal(mp_forkserver_start(&server, p), -1);
 	assert_int_equal(errno, error);
 	assert_int_equal(p->pid, 0);
-}
-
-/* A fork of this process, in which a failed assertion is the end. */
-static pid_t forked(void)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		setenv("CMOCKA_TEST_ABORT", "1", 1);
-	return pid;
-}
-
-/* Runs a test's dangerous part in a process of its own; 0 from it is success. */
-static void apart(int (*part)(void))
-{
-	pid_t pid = forked();
-	int status;
-
-	if (pid == 0)
-		exit(part()); /* as an ordinary caller ends */
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* Waits for the end of an orphan, which has come to this process. */
@@ -297,31 +257,6 @@ static int descriptors_of_server(void)
 	return count;
 }
 
-/* --- before and after each test ---------------------------------------- */
-
-static int descriptors_before;
-
-static int look_before(void **state)
-{
-	(void)state;
-	descriptors_before = descriptors_of(getpid());
-	return 0;
-}
-
-static int look_after(void **state)
-{
-	(void)state;
-	if (descriptors_of(getpid()) != descriptors_before) {
-		print_error("descriptors left open\n");
-		return -1;
-	}
-	if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
-		print_error("a child or an orphan left over\n");
-		return -1;
-	}
-	return 0;
-}
-
 /* --- tests ------------------------------------------------------------- */
 
 static void exitcodes_follow_python(void **state)
@@ -333,11 +268,11 @@ static void exitcodes_follow_python(void **state)
 	open_server();
 	for (int ending = RETURN_0; ending <= ABORT; ending++) {
 		p = started_to(ending);
-		assert_int_equal(exitcode_of(&p), expected[ending]);
+		assert_int_equal(exitcode_served(&p), expected[ending]);
 	}
 	p = started_to(WAIT);
 	kill(p.pid, SIGKILL);
-	assert_int_equal(exitcode_of(&p), -SIGKILL);
+	assert_int_equal(exitcode_served(&p), -SIGKILL);
 	close_server();
 }
 
@@ -379,7 +314,7 @@ static void misuse_has_an_errno(void **state)
 	assert_int_equal(errno, EALREADY);
 	assert_int_equal(mp_process_join(&p, 0), -1); /* no child of ours */
 	assert_int_equal(errno, ECHILD);
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	assert_int_equal(mp_process_is_alive(&p), 0);
 
 	assert_return_code(mp_process_start(&fork), errno);
@@ -461,7 +396,7 @@ static void arguments_cross_whole(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct mp_process fits = started(check_bytes, bytes, sizes[i]);
 
-		assert_int_equal(exitcode_of(&fits), 0);
+		assert_int_equal(exitcode_served(&fits), 0);
 	}
 	expect_start_fails(&p, E2BIG);
 	p = (struct mp_process){ .target = nameless };
@@ -511,7 +446,7 @@ static void descriptors_keep_their_numbers(void **state)
 			}
 			assert_return_code(mp_forkserver_start(&server, &p),
 					   errno);
-			assert_int_equal(exitcode_of(&p), 0);
+			assert_int_equal(exitcode_served(&p), 0);
 			for (int i = 0; i < count; i++)
 				close(files.fd[i]);
 		}
@@ -534,7 +469,7 @@ static void too_many_or_closed_descriptors_are_refused(void **state)
 	expect_start_fails(&p, E2BIG);
 	p.keep_count--;
 	assert_return_code(mp_forkserver_start(&server, &p), errno);
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	close(null);
 	close_server();
 }
@@ -555,8 +490,8 @@ static void the_sentinel_can_be_polled(void **state)
 	assert_int_equal(poll(ends, 2, LONG * 1000), 1);
 	assert_true(ends[1].revents & POLLIN);
 	kill(a.pid, SIGKILL);
-	assert_int_equal(exitcode_of(&b), -SIGKILL);
-	assert_int_equal(exitcode_of(&a), -SIGKILL);
+	assert_int_equal(exitcode_served(&b), -SIGKILL);
+	assert_int_equal(exitcode_served(&a), -SIGKILL);
 	close_server();
 }
 
@@ -568,7 +503,7 @@ static void the_server_is_small(void **state)
 	(void)state;
 	open_server();
 	p = started_to(RETURN_0); /* so it is up by now */
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	snprintf(path, sizeof(path), "/proc/%d/task", server.process.pid);
 	assert_int_equal(count_entries(path), 1);
 	assert_int_equal(descriptors_of_server(), 3 + 1);
@@ -584,9 +519,9 @@ static void ctrl_c_does_not_end_it(void **state)
 	p = started_to(WAIT);
 	kill(server.process.pid, SIGINT);
 	kill(p.pid, SIGINT);
-	assert_int_equal(exitcode_of(&p), -SIGINT);
+	assert_int_equal(exitcode_served(&p), -SIGINT);
 	p = started_to(RETURN_7);
-	assert_int_equal(exitcode_of(&p), 7);
+	assert_int_equal(exitcode_served(&p), 7);
 	close_server();
 }
 
@@ -604,7 +539,8 @@ static void close_waits_for_the_children(void **state)
 	close(end[0]);
 	close(end[1]);
 	close_server();
-	assert_int_equal(exitcode_of(&p), 0); /* its status is still there */
+	assert_int_equal(exitcode_served(&p),
+			 0); /* its status is still there */
 }
 
 static void a_killed_server_is_told(void **state)
@@ -758,7 +694,7 @@ static int start_with_few_descriptors(void)
 		limit.rlim_cur = next + 1 + more; /* 1: the server's socket */
 		setrlimit(RLIMIT_NOFILE, &limit);
 		if (mp_forkserver_start(&server, &p) == 0) {
-			if (exitcode_of(&p) != 0)
+			if (exitcode_served(&p) != 0)
 				return 1;
 		} else if (errno != EMFILE || p.pid != 0) {
 			return 2;
@@ -804,7 +740,7 @@ static int crowd_the_server(void)
 
 	open_server();
 	p = started_to(RETURN_0); /* so it is up */
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	prlimit(server.process.pid, RLIMIT_NOFILE, NULL, &before);
 	assert_int_equal(descriptors_of_server(), 3 + 1);
 	for (int room = 0; room < 2; room++) {
@@ -815,7 +751,7 @@ static int crowd_the_server(void)
 	}
 	prlimit(server.process.pid, RLIMIT_NOFILE, &before, NULL);
 	p = started_to(RETURN_7); /* it goes on */
-	assert_int_equal(exitcode_of(&p), 7);
+	assert_int_equal(exitcode_served(&p), 7);
 	close_server();
 	return 0;
 }
@@ -840,7 +776,7 @@ static int print_around_a_child(void)
 	open_server();
 	printf("before\n");
 	p = started(write_a_line, NULL, 0);
-	assert_int_equal(exitcode_of(&p), 0);
+	assert_int_equal(exitcode_served(&p), 0);
 	printf("after\n");
 	fflush(stdout);
 	close_server();
@@ -873,7 +809,7 @@ static int ask_a_server_that_cannot_fork(void)
 		return 10;
 	open_server();
 	p = started_to(RETURN_0);
-	if (exitcode_of(&p) != 0)
+	if (exitcode_served(&p) != 0)
 		return 11;
 	p = (struct mp_process){ .target = end_like };
 	prlimit(server.process.pid, RLIMIT_NPROC, &few, NULL);
@@ -893,7 +829,7 @@ static int ask_for_two(void)
 	for (int i = 0; i < 50; i++) {
 		struct mp_process p = started_to(RETURN_7), q = started_to(0);
 
-		if (exitcode_of(&q) != 0 || exitcode_of(&p) != 7)
+		if (exitcode_served(&q) != 0 || exitcode_served(&p) != 7)
 			return 1;
 	}
 	close(server.socket);
@@ -932,22 +868,22 @@ static void hundred_children_at_once(void **state)
 	close(end[0]);
 	close(end[1]);
 	for (int i = 99; i >= 0; i--)
-		assert_int_equal(exitcode_of(&p[i]), 0);
+		assert_int_equal(exitcode_served(&p[i]), 0);
 	assert_int_equal(descriptors_of_server(), 3 + 1);
 	close_server();
 }
 
 static void starts_and_joins_leave_nothing(void **state)
 {
-	int rounds = storm() ? 2000 : 200;
+	int count = rounds(4000);
 	size_t bytes = 0;
 
 	(void)state;
 	open_server();
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 0; i < count; i++) {
 		struct mp_process p = started_to(RETURN_0);
 
-		assert_int_equal(exitcode_of(&p), 0);
+		assert_int_equal(exitcode_served(&p), 0);
 		if (i == 0) /* what is allocated once is by now */
 			bytes = mallinfo2().uordblks;
 	}
@@ -959,10 +895,10 @@ static void starts_and_joins_leave_nothing(void **state)
 /* Callers are killed at moments that nobody chose. */
 static void a_storm_of_killed_callers(void **state)
 {
-	int rounds = storm() ? 200 : 20;
+	int count = rounds(400);
 
 	(void)state;
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 0; i < count; i++) {
 		pid_t pid;
 
 		pid = forked();
@@ -971,7 +907,7 @@ static void a_storm_of_killed_callers(void **state)
 			for (;;) {
 				struct mp_process p = started_to(RETURN_0);
 
-				exitcode_of(&p);
+				exitcode_served(&p);
 			}
 		}
 		sleep_for(0.0005 * (i % 20));
@@ -993,7 +929,7 @@ static void a_stopped_server_is_etimedout(void **state)
 		return; /* it takes 30 seconds */
 	open_server();
 	next = started_to(RETURN_0);
-	assert_int_equal(exitcode_of(&next), 0);
+	assert_int_equal(exitcode_served(&next), 0);
 	assert_return_code(pipe2(end, O_CLOEXEC), errno);
 	struct mp_process p = { .target = tell,
 				MP_ARGS(end[1]),
@@ -1003,7 +939,7 @@ static void a_stopped_server_is_etimedout(void **state)
 	expect_start_fails(&p, ETIMEDOUT);
 	kill(server.process.pid, SIGCONT);
 	next = started_to(RETURN_7); /* it goes on, */
-	assert_int_equal(exitcode_of(&next), 7);
+	assert_int_equal(exitcode_served(&next), 7);
 	close(end[1]);
 	assert_int_equal(read(end[0], &byte, 1), 0); /* and was not late */
 	close(end[0]);
@@ -1013,7 +949,6 @@ static void a_stopped_server_is_etimedout(void **state)
 
 int main(int argc, char *argv[])
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, look_before, look_after)
 	const struct CMUnitTest tests[] = {
 		TEST(exitcodes_follow_python),
 		TEST(join_times_out_and_leaves_the_child),

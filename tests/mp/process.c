@@ -1,23 +1,17 @@
 /*
  * process.c - what a caller of mp/process relies on
  *
- * Every test runs between two looks at this process: no descriptor more, no
- * child left, no allocated byte more. STORM=full makes the storms long.
+ * Every test leaves no descriptor and no child (see support.h); starts and joins
+ * leave no allocated byte either.
  */
 #include "process.h"
 
+#include "../support.h"
 #include "deadline.h"
 #include "descriptors.h"
 #include "io.h"
 #include "mp_spawn.h"
 
-/* cmocka.h wants these before it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -32,19 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LONG   30.0 /* seconds: only a defect takes so long */
 #define NOBODY 65534
-
-static const enum mp_method methods[] = { MP_FORK, MP_SPAWN };
-#define EACH_METHOD(m) \
-	for (const enum mp_method *m = methods; m < methods + 2; m++)
-
-static bool storm(void)
-{
-	const char *how = getenv("STORM");
-
-	return how != NULL && strcmp(how, "full") == 0;
-}
 
 /* --- targets: exported, for spawn -------------------------------------- */
 
@@ -159,12 +141,6 @@ static struct mp_process started(mp_target *target, enum mp_method method,
 	return p;
 }
 
-static int exitcode_of(struct mp_process *p)
-{
-	assert_return_code(mp_process_join(p, LONG), errno);
-	return mp_process_exitcode(p);
-}
-
 /* Starts target, which writes something to a pipe; reads that. */
 static void ask(mp_target *target, enum mp_method method, const char *name,
 		char *answer, size_t size)
@@ -193,62 +169,7 @@ static void expect_start_fails(struct mp_process *p, int error)
 	assert_int_equal(mp_active_children(NULL, 0), 0);
 }
 
-/*
- * Runs a test's dangerous part in a process of its own; 0 from it is success.
- */
-static void apart(int (*part)(void))
-{
-	pid_t pid;
-	int status;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		int status = part();
-
-		fflush(NULL);
-		_exit(status);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-/* --- before and after each test ---------------------------------------- */
-
-static ssize_t descriptors_before;
 static size_t bytes_before;
-
-static ssize_t count_descriptors(void)
-{
-	int *list;
-	ssize_t count = open_descriptors(&list);
-
-	free(list);
-	return count;
-}
-
-static int look_before(void **state)
-{
-	(void)state;
-	descriptors_before = count_descriptors();
-	return 0;
-}
-
-static int look_after(void **state)
-{
-	(void)state;
-	if (count_descriptors() != descriptors_before) {
-		print_error("descriptors left open\n");
-		return -1;
-	}
-	if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD) {
-		print_error("a child left over\n");
-		return -1;
-	}
-	return 0;
-}
 
 /* --- tests ------------------------------------------------------------- */
 
@@ -733,11 +654,9 @@ static void two_hundred_children_at_once(void **state)
 
 static void starts_and_joins_leave_nothing(void **state)
 {
-	int rounds = storm() ? 1000 : 200;
-
 	(void)state;
 	EACH_METHOD(m) {
-		for (int i = 0; i < rounds; i++) {
+		for (int i = 0; i < rounds(1000); i++) {
 			struct mp_process p = started(end_like, *m, RETURN_0);
 
 			assert_int_equal(exitcode_of(&p), 0);
@@ -750,7 +669,6 @@ static void starts_and_joins_leave_nothing(void **state)
 
 int main(int argc, char *argv[])
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, look_before, look_after)
 	const struct CMUnitTest tests[] = {
 		TEST(exitcodes_follow_python),
 		TEST(join_times_out_and_leaves_the_child),

@@ -3,6 +3,7 @@
  */
 #include "timeline.h"
 
+#include "../support.h"
 #include "chart.h"
 #include "check.h"
 #include "descriptors.h"
@@ -13,13 +14,6 @@
 #include "svg.h"
 #include "trace.h"
 
-/* cmocka.h wants these before it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,13 +24,6 @@
 
 #define PROCESSES 8
 #define EVENTS	  100000 /* of each */
-
-static int storm(void)
-{
-	const char *how = getenv("STORM");
-
-	return how != NULL && strcmp(how, "full") == 0;
-}
 
 /* A new run with room for so many events. */
 static struct record begin(size_t events)
@@ -149,11 +136,10 @@ static void record_for_ever(void)
 
 static void a_killed_process_holds_up_nobody(void **state)
 {
-	int rounds = storm() ? 1000 : 200;
 	FILE *null = fopen("/dev/null", "w");
 
 	(void)state;
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 0; i < rounds(1000); i++) {
 		struct panel panel = { "killed", "", begin(4096) };
 		struct picture picture;
 		pid_t pid = fork();
