@@ -89,8 +89,8 @@ static void treat_signals_as_before(const struct server *it)
 
 /* region: place */
 /*
- * Gives each descriptor its number. What has that number already can only be one
- * that waits for its own: it goes elsewhere.
+ * Gives each descriptor its number. What has that number already can only be
+ * one that waits for its own: it goes elsewhere.
  */
 static int place(int *fds, const int *number, int count)
 {

@@ -226,13 +226,11 @@ void play_forkserver(void)
 	check(mp_forkserver_close(&server, PATIENCE));
 	gate_close(&answers);
 
-	conclude(
-		column[FORK].saw.mutex == ETIMEDOUT &&
-			is_clean(&column[HELPER].saw, parent[HELPER]),
-		"the helper's child has one thread, a free mutex, another parent");
-	conclude(
-		is_clean(&column[SERVER].saw, parent[SERVER]),
-		"mp_forkserver's is like it, and runs what it is told the name of");
+	conclude(column[FORK].saw.mutex == ETIMEDOUT &&
+			 is_clean(&column[HELPER].saw, parent[HELPER]),
+		 "the helper's child: one thread, a free mutex");
+	conclude(is_clean(&column[SERVER].saw, parent[SERVER]),
+		 "mp_forkserver's, too, and it is told its function's name");
 	if (is_large(large))
 		conclude(column[FORK].large >= 3 * column[HELPER].large &&
 				 column[FORK].large >= 3 * column[SERVER].large,

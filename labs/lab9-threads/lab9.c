@@ -9,7 +9,8 @@
  * not a hang.
  *
  *	lab9.c			how many threads a child has
- *	lab9-locked.c		the lock that stays locked, and a cure that is none
+ *	lab9-locked.c		the lock that stays locked
+ *	lab9-atfork.c		a cure that is none
  *	lab9-order.c		in which order it goes well
  *	lab9-forkserver.c	who forks, if not we
  */
@@ -114,29 +115,32 @@ static void *stay(void *unused)
 	return unused;
 }
 
+static void ask(enum mp_method method)
+{
+	struct mp_process p = {
+		.target = tell_threads,
+		.method = method,
+	};
+
+	check(mp_process_start(&p));
+	check(mp_process_join(&p, PATIENCE));
+	if (p.status != 0)
+		exit(1); /* told why */
+}
+
 static void play_program(void)
 {
-	int methods[] = { MP_FORK, MP_SPAWN };
-	pthread_t thread[2];
+	pthread_t t[2];
 
 	sem_init(&done, 0, 0);
 	for (int i = 0; i < 2; i++)
-		start_thread(&thread[i], stay, NULL);
-	for (int i = 0; i < 2; i++) {
-		struct mp_process p = {
-			.target = tell_threads,
-			.method = methods[i],
-		};
-
-		check(mp_process_start(&p));
-		check(mp_process_join(&p, PATIENCE));
-		if (p.status != 0)
-			exit(1); /* told why */
-	}
+		start_thread(&t[i], stay, NULL);
+	ask(MP_FORK);
+	ask(MP_SPAWN);
 	for (int i = 0; i < 2; i++)
 		sem_post(&done);
 	for (int i = 0; i < 2; i++)
-		pthread_join(thread[i], NULL);
+		pthread_join(t[i], NULL);
 }
 /* endregion */
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define PATIENCE 30.0 /* seconds until a wait is given up */
+#define A_WHILE	 0.01 /* seconds to wait for a lock that is never free */
 
 /* --- lab9.c: threads and locks of one process -------------------------- */
 
@@ -42,7 +43,7 @@ extern int rounds;     /* --rounds: of `order-matters` */
 /* --- the scenes -------------------------------------------------------- */
 
 void play_locked_for_ever(void); /* lab9-locked.c */
-void play_atfork(void);		 /* lab9-locked.c */
+void play_atfork(void);		 /* lab9-atfork.c */
 void play_order_matters(void);	 /* lab9-order.c */
 void play_forkserver(void);	 /* lab9-forkserver.c */
 

@@ -28,31 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY 65534
-
 /* --- targets: exported ------------------------------------------------- */
-
-enum ending { RETURN_0, RETURN_7, RETURN_261, EXIT_7, ABORT, WAIT };
-
-int end_like(const void *args, size_t size)
-{
-	int ending = size == 0 ? RETURN_0 : *(const int *)args;
-
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-	switch (ending) {
-	case RETURN_7:
-		return 7;
-	case RETURN_261:
-		return 261;
-	case EXIT_7:
-		exit(7);
-	case ABORT:
-		abort();
-	case WAIT:
-		sleep(LONG);
-	}
-	return 0;
-}
 
 /* Ends when nobody is left who could write to the pipe. */
 int wait_for_end(const void *args, size_t size)
@@ -113,17 +89,6 @@ int tell(const void *args, size_t size)
 	memcpy(saw.name, me->name, sizeof(saw.name));
 	strncpy(saw.first_word, me->argv[0], sizeof(saw.first_word) - 1);
 	return write_full(*(const int *)args, &saw, sizeof(saw)) < 0;
-}
-
-/* 0 if the bytes are 0, 1, 2 ... and stand where a struct may stand. */
-int check_bytes(const void *args, size_t size)
-{
-	const unsigned char *bytes = args;
-
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i] != (i & 255))
-			return 1;
-	return (uintptr_t)args % _Alignof(max_align_t) != 0;
 }
 
 #define KEPT 8
@@ -762,13 +727,6 @@ static void a_crowded_server_is_emfile_or_epipe(void **state)
 	apart(crowd_the_server);
 }
 
-int write_a_line(const void *args, size_t size)
-{
-	(void)args;
-	(void)size;
-	return printf("child\n") < 0;
-}
-
 static int print_around_a_child(void)
 {
 	struct mp_process p;
@@ -796,7 +754,7 @@ static void buffered_text_comes_out_once_and_in_order(void **state)
 	close(saved);
 	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
 	close(file);
-	assert_string_equal(text, "before\nchild\nafter\n");
+	assert_string_equal(text, "before\na line\nafter\n");
 }
 
 /* RLIMIT_NPROC does not bind root, so this needs another user. */
