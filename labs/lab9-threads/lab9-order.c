@@ -129,7 +129,8 @@ void play_order_matters(void)
 	show_count("fork; a thread that holds it", before);
 	show_count("a thread that holds it; spawn", spawned);
 	show_count("a thread that holds it; fork", forked);
-	show_count("a thread that often takes it; fork", at_any_moment());
+	show("  %-36s %5.1f %%", "a thread that often takes it; fork",
+	     100.0 * at_any_moment() / rounds);
 	show("The last is luck. It is also what programs do.");
 	conclude(before == rounds,
 		 "processes first, threads afterwards: always free");

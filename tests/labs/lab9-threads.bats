@@ -97,7 +97,7 @@ spans() { # ROW NAME: begin and end of each such span, a line each
 		assert_line --regexp "^ +fork; a thread that holds it +$rounds of $rounds\$"
 		assert_line --regexp "^ +a thread that holds it; spawn +$rounds of $rounds\$"
 		assert_line --regexp "^ +a thread that holds it; fork +0 of $rounds\$"
-		assert_line --regexp "^ +a thread that often takes it; fork +[0-9]+ of $rounds\$"
+		assert_line --regexp "^ +a thread that often takes it; fork +[0-9]+\.[0-9] %\$"
 	done
 }
 
