@@ -79,7 +79,7 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
  * All is in it before the child exists, so neither waits for the other. The
  * pipe does not block: where this user's pipes are small it is EAGAIN, no hang.
  */
-static int fill_pipe(const struct mp_process *process)
+int mp_spawn_hand_over(const struct mp_process *process)
 {
 	size_t size;
 	void *bytes = mp_spawn_pickle(process, &size);
@@ -167,7 +167,7 @@ static int launch(const struct mp_process *process, int handle, pid_t *pid)
 
 pid_t mp_spawn_launch(const struct mp_process *process)
 {
-	int handle = fill_pipe(process);
+	int handle = mp_spawn_hand_over(process);
 	pid_t pid;
 	int error;
 
