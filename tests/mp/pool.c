@@ -529,7 +529,6 @@ static void a_worker_that_dies_at_its_start_fails_the_pool(void **state)
 	apart(open_with_workers_that_die);
 }
 
-#define NOBODY 65533
 
 static int open_as_a_user_with_few_processes(void)
 {
