@@ -94,6 +94,17 @@ on_terminal() {
 	timeout -k 2 60 "$TOP/tests/pty" "$@"
 }
 
+# refused LAB PATTERN WORD...: one line that says so, exit status 2, no output.
+refused() {
+	local number=$1 pattern=$2
+	shift 2
+	run -2 --separate-stderr lab "$number" "$@"
+	assert_equal "$output" ""
+	# shellcheck disable=SC2154 # run sets them
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_regex "$stderr" "^lab$number: .*$pattern"
+}
+
 # Every conclusion of the last run held, and there were some.
 assert_all_held() {
 	assert_line --regexp '^=> '

@@ -23,16 +23,6 @@ setup_file() {
 
 # --- a wrong command line --------------------------------------------------------
 
-# refused LAB PATTERN WORD...: one line that says so, exit status 2, no output.
-refused() {
-	local number=$1 pattern=$2
-	shift 2
-	run -2 --separate-stderr lab "$number" "$@"
-	assert_equal "$output" ""
-	assert_equal "${#stderr_lines[@]}" 1
-	assert_regex "$stderr" "^lab$number: .*$pattern"
-}
-
 @test "a wrong word is refused in one line, in every lab" {
 	for name in $LABS; do
 		number=$(number_of "$name")

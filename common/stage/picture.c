@@ -26,6 +26,12 @@ int picture_name(const struct picture *picture, const char *name)
 	return i;
 }
 
+static void name_row(struct row *row, const struct event *event)
+{
+	row->name = event->name;
+	row->process = (pid_t)event->other;
+}
+
 static void collect_rows(struct picture *picture, const struct record *in)
 {
 	for (size_t i = in->first; i < in->end; i++) {
@@ -37,11 +43,14 @@ static void collect_rows(struct picture *picture, const struct record *in)
 		row = &picture->rows[picture_row(picture, event->pid)];
 		if (row == &picture->rows[picture->row_count]) {
 			picture->row_count++;
-			*row = (struct row){ event->pid, "", event->time, 0 };
+			*row = (struct row){ .pid = event->pid,
+					     .process = event->pid,
+					     .name = "",
+					     .first = event->time };
 		}
 		row->last = event->time;
 		if (event->kind == EVENT_NAME)
-			row->name = event->name;
+			name_row(row, event);
 		if (picture->begin == 0 || event->time < picture->begin)
 			picture->begin = event->time;
 		if (event->time > picture->end)
@@ -72,7 +81,7 @@ static void find_names(struct picture *picture, size_t before)
 		row = picture_row(picture, event->pid);
 		if (row < picture->row_count &&
 		    picture->rows[row].name[0] == '\0')
-			picture->rows[row].name = event->name;
+			name_row(&picture->rows[row], event);
 	}
 }
 

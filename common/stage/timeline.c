@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEEPEST 16 /* spans of one process open at once */
+#define DEEPEST 16 /* spans of one thread open at once */
 
 /* --- recording ----------------------------------------------------------- */
 
-static pid_t self; /* this process, once it has told its name; 0 before */
+static _Thread_local pid_t self; /* this thread, once it has told its name */
 
 void timeline_introduce(void)
 {
@@ -49,7 +49,7 @@ static void append(enum event_kind kind, const char *name, uint64_t other)
 }
 /* endregion */
 
-/* The first event of a process is its name. A forked child is a new process. */
+/* The first event of a thread is its name. A forked child's is a new one. */
 static void introduce(void)
 {
 	static bool watching_forks;
@@ -57,8 +57,8 @@ static void introduce(void)
 	if (!watching_forks)
 		pthread_atfork(NULL, NULL, timeline_introduce);
 	watching_forks = true;
-	self = getpid();
-	append(EVENT_NAME, speaker_name(), 0);
+	self = gettid();
+	append(EVENT_NAME, speaker_name(), getpid());
 }
 
 static void record_one(enum event_kind kind, const char *name, uint64_t other)

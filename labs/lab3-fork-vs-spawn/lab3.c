@@ -129,7 +129,7 @@ static const struct scene scenes[] = {
 	  play_descriptors },
 	{ "cost", "which method is cheapest? And in a parent of 256 MiB?",
 	  play_cost },
-	{ "table", "fork or spawn: what is the same, what is not?",
+	{ "table", "fork, spawn, forkserver: what is the same, what is not?",
 	  play_table },
 	{ 0 }
 };

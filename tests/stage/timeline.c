@@ -15,6 +15,7 @@
 #include "svg.h"
 #include "trace.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,68 @@ static void a_forked_and_a_spawned_child_are_in_the_picture(void **state)
 	picture_free(&picture);
 }
 
+static void *nest_in_a_thread(void *gates)
+{
+	struct gate *gate = gates;
+	char byte;
+
+	speak_as("thread");
+	span_begin("thread outer");
+	gate_open(&gate[0]);
+	hear(gate[1].in, &byte, 1);
+	span_begin("thread inner");
+	span_end();
+	span_end();
+	return NULL;
+}
+
+/* Spans of two threads that interleave: each thread has its own row. */
+static void a_thread_is_a_row_of_its_own(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	struct gate gate[2];
+	pthread_t thread;
+	char text[64], byte;
+
+	(void)state;
+	gate_make(&gate[0]);
+	gate_make(&gate[1]);
+	span_begin("main outer");
+	pthread_create(&thread, NULL, nest_in_a_thread, gate);
+	hear(gate[0].in, &byte, 1);
+	span_begin("main inner");
+	span_end();
+	gate_open(&gate[1]);
+	pthread_join(thread, NULL);
+	span_end();
+	gate_close(&gate[0]);
+	gate_close(&gate[1]);
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 2);
+	assert_string_equal(picture.rows[0].name, "MainProcess");
+	assert_int_equal(picture.rows[0].pid, getpid());
+	assert_string_equal(picture.rows[1].name, "thread");
+	assert_int_equal(picture.rows[1].process, getpid());
+	assert_int_equal(picture.span_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct span *span = &picture.spans[i];
+		bool inner = strstr(span->name, "inner") != NULL;
+		bool of_thread = strncmp(span->name, "thread", 6) == 0;
+
+		assert_false(span->open);
+		assert_int_equal(span->depth, inner);
+		assert_int_equal(span->pid, picture.rows[of_thread].pid);
+	}
+	snprintf(text, sizeof(text), "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,",
+		 getpid(), picture.rows[1].pid);
+	assert_in_trace(&record, text, 2);
+	assert_in_trace(&record, "\"thread_name\"", 1);
+	assert_in_trace(&record, "\"process_name\"", 1);
+	picture_free(&picture);
+}
+
 static void messages_are_arrows_in_order(void **state)
 {
 	struct record record = begin(100);
@@ -435,6 +498,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
+		cmocka_unit_test(a_thread_is_a_row_of_its_own),
 		cmocka_unit_test(messages_are_arrows_in_order),
 		cmocka_unit_test(many_messages_are_no_trouble),
 		cmocka_unit_test(a_process_can_change_its_name),
