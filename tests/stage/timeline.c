@@ -189,6 +189,7 @@ static void a_span_without_end_is_open(void **state)
 	assert_int_equal(spans[1].depth, 1);
 	free(spans);
 	assert_in_trace(&record, "{\"ph\":\"B\",", 1);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 0);
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
@@ -248,6 +249,8 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	}
 	assert_true(joined > 0);
 	picture_free(&picture);
+	assert_in_trace(&record, "{\"ph\":\"B\",", 2);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
 }
 
 /* --- who records ---------------------------------------------------------------- */
