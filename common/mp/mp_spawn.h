@@ -29,6 +29,12 @@
  */
 void *mp_spawn_pickle(const struct mp_process *process, size_t *size);
 
+/*
+ * The name by which a program can find one of its exported functions again.
+ * NULL: ENXIO, it is static, or the program was linked without -rdynamic.
+ */
+const char *mp_spawn_name(void *function);
+
 /* The rest is for process.c, forkserver.c, spawn.c (the parent's side) and
  * guard.c (the child's). */
 

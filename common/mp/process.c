@@ -262,7 +262,8 @@ int mp_process_join(struct mp_process *process, double timeout)
 		return -1;
 	if (process->ended)
 		return 0;
-	if (timeout >= 0 && watch_end(process->pid, timeout) < 0)
+	if (timeout >= 0 && watch_end(process->pid, timeout) < 0 &&
+	    errno != ECHILD) /* it has ended, reaped elsewhere: reap tells */
 		return -1;
 	return reap(process, 0) < 0 ? -1 : 0;
 }

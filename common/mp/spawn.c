@@ -18,13 +18,12 @@
 #include <unistd.h>
 
 /* region: name-of */
-/* The name by which a program can find one of its exported functions again. */
-static const char *name_of(mp_target *target)
+const char *mp_spawn_name(void *function)
 {
 	Dl_info found;
 
-	if (dladdr((void *)target, &found) != 0 &&
-	    found.dli_saddr == (void *)target && found.dli_sname != NULL)
+	if (dladdr(function, &found) != 0 && found.dli_saddr == function &&
+	    found.dli_sname != NULL)
 		return found.dli_sname;
 	errno = ENXIO;
 	return NULL;
@@ -44,7 +43,7 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
 {
 	struct hand_over head = { .args_size = process->size,
 				  .daemon = process->daemon };
-	const char *target = name_of(process->target);
+	const char *target = mp_spawn_name((void *)process->target);
 	char **argv = main_argv();
 	char *bytes, *end;
 

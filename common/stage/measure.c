@@ -18,28 +18,27 @@
 
 /* region: fastest */
 /*
- * On a busy machine most runs are disturbed, and none is ever too fast. So it
+ * On a busy machine most calls are disturbed, and none is ever too fast. So it
  * goes on while the latter half of the time still brought a better one.
  */
-double fastest(void (*call)(void))
+void fastest(void (*call)(int which), int count, double *least)
 {
 	double first = monotonic_now(), improved = first, now = first;
-	double best = 0;
 
 	for (int i = 0;
-	     i < LEAST || now - first < ENOUGH ||
+	     i < LEAST || now - first < count * ENOUGH ||
 	     (improved - first > (now - first) / 2 && now - first < TOO_LONG);
-	     i++) {
-		double began = now;
+	     i++)
+		for (int which = 0; which < count; which++) {
+			double began = now;
 
-		call();
-		now = monotonic_now();
-		if (i == 0 || now - began < 0.95 * best)
-			improved = now;
-		if (i == 0 || now - began < best)
-			best = now - began;
-	}
-	return best;
+			call(which);
+			now = monotonic_now();
+			if (i == 0 || now - began < 0.95 * least[which])
+				improved = now;
+			if (i == 0 || now - began < least[which])
+				least[which] = now - began;
+		}
 }
 /* endregion */
 

@@ -10,8 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The minimum of several calls, in seconds. */
-double fastest(void (*call)(void));
+/*
+ * Calls call(0) to call(count - 1), many times in turn, so that whatever else the
+ * machine does meets all of them. The minimum of each, in seconds, into least.
+ */
+void fastest(void (*call)(int which), int count, double *least);
 
 /* Bytes of memory that this process can touch without hurting the machine: most,
  * or less where a quarter of what is available is less. */

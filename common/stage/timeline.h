@@ -6,7 +6,7 @@
  * memory that the run shares (see run.h); to append it takes one atomic addition
  * and no lock, so a process that is killed at any instruction holds up nobody,
  * and its half-written event is passed over. What was begun and not ended stays
- * open. When the memory is full, further events are counted and dropped.
+ * open, until its process was joined. When the memory is full, further events are counted and dropped.
  *
  * A thread that records counts as a process here: the main one has its process's
  * pid and name, another one its own thread id, see gettid(2), and a name if it
@@ -89,8 +89,9 @@ struct record record_bounded(const struct record *record);
 struct span {
 	pid_t pid;
 	int depth;	    /* 0, or how many of its process it is in */
-	int64_t begin, end; /* end of an open one: that of the record */
-	bool open;	    /* never ended: killed, or still at it */
+	int64_t begin, end; /* of an open one: that of the record, */
+	bool open;	    /* never ended: killed, or still at it; */
+	bool joined;	    /* or the join of its process: it is over */
 	const char *name;
 };
 

@@ -68,9 +68,7 @@ static const struct {
 		       { "fork + execve", start_by_fork_execve },
 		       { "posix_spawn", start_by_posix_spawn } };
 
-static int method; /* which one is measured */
-
-static void start_and_join(void)
+static void start_and_join(int method)
 {
 	check(waitpid(methods[method].start(), NULL, 0));
 }
@@ -87,7 +85,7 @@ static void play_for_the_picture(size_t bytes)
 	struct record record = record_start();
 
 	part = "mark";
-	for (method = 0; method < METHODS; method++) {
+	for (int method = 0; method < METHODS; method++) {
 		pid_t pid;
 
 		span_begin(methods[method].name);
@@ -108,8 +106,7 @@ static void measure(size_t bytes, double took[METHODS])
 {
 	void *memory = touch_memory(bytes);
 
-	for (method = 0; method < METHODS; method++)
-		took[method] = fastest(start_and_join);
+	fastest(start_and_join, METHODS, took);
 	free_memory(memory, bytes);
 }
 
@@ -136,7 +133,11 @@ static void show_break_even(size_t large, const double empty[METHODS],
 {
 	double a_mib = (full[FORK] - empty[FORK]) / ((double)large / MIB);
 
-	if (a_mib > 0)
+	if (a_mib <= 0)
+		show("fork did not cost more in the large parent: no break-even");
+	else if (empty[POSIX_SPAWN] < empty[FORK])
+		show("posix_spawn is cheaper from the start: no break-even");
+	else
 		show("fork costs %.3f ms more a MiB; break-even near %.1f MiB",
 		     a_mib * 1000, (empty[POSIX_SPAWN] - empty[FORK]) / a_mib);
 }

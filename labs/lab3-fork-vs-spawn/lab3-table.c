@@ -121,15 +121,13 @@ static const struct {
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 
-static size_t measured; /* which of them */
-
-static void start_and_join(void)
+static void start_and_join(int which)
 {
 	struct mp_process p = { .target = end_at_once,
-				.method = methods[measured].method };
+				.method = methods[which].method };
 
-	check(methods[measured].start(&p));
-	check(methods[measured].join(&p, -1));
+	check(methods[which].start(&p));
+	check(methods[which].join(&p, -1));
 }
 
 /* One column: all that is known of a method. */
@@ -163,15 +161,19 @@ static void look(struct column *column, size_t which)
 	close(other);
 }
 
-static void fill(struct column *column, size_t which, size_t large)
+/* The methods take turns, in a small parent and then in a large one. */
+static void measure(struct column columns[METHODS], size_t large)
 {
+	double least[METHODS];
 	void *memory;
 
-	look(column, which);
-	measured = which;
-	column->small = fastest(start_and_join);
+	fastest(start_and_join, METHODS, least);
+	for (size_t i = 0; i < METHODS; i++)
+		columns[i].small = least[i];
 	memory = touch_memory(large);
-	column->large = fastest(start_and_join);
+	fastest(start_and_join, METHODS, least);
+	for (size_t i = 0; i < METHODS; i++)
+		columns[i].large = least[i];
 	free_memory(memory, large);
 }
 
@@ -265,7 +267,8 @@ void play_table(void)
 	gate_make(&gate);
 	pthread_create(&thread, NULL, wait_to_be_told, &gate.in);
 	for (size_t i = 0; i < METHODS; i++)
-		fill(&columns[i], i, large);
+		look(&columns[i], i);
+	measure(columns, large);
 	show_table(columns, large);
 
 	conclude(fork->saw.main_ran_in == getpid() && fork->saw.below == 42 &&

@@ -131,11 +131,9 @@ static const struct {
 	[SERVER] = { "mp_forkserver", by_server },
 };
 
-static int measured; /* which of them */
-
-static void start_and_join(void)
+static void start_and_join(int way)
 {
-	ways[measured].start_and_join(-1);
+	ways[way].start_and_join(-1);
 }
 
 struct column {
@@ -145,13 +143,16 @@ struct column {
 
 static void measure(struct column column[WAYS], size_t large)
 {
+	double least[WAYS];
 	void *memory;
 
-	for (measured = 0; measured < WAYS; measured++)
-		column[measured].small = fastest(start_and_join);
+	fastest(start_and_join, WAYS, least);
+	for (int way = 0; way < WAYS; way++)
+		column[way].small = least[way];
 	memory = touch_memory(large);
-	for (measured = 0; measured < WAYS; measured++)
-		column[measured].large = fastest(start_and_join);
+	fastest(start_and_join, WAYS, least);
+	for (int way = 0; way < WAYS; way++)
+		column[way].large = least[way];
 	free_memory(memory, large);
 }
 
