@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* region: holds-both */
 static struct mp_lock lock;
@@ -118,7 +119,7 @@ int try_in_a_new_image(const void *args, size_t size)
 /* region: locked-for-ever */
 void play_locked_for_ever(void)
 {
-	struct gate answers;
+	struct gate from_forked, from_execed; /* their answers */
 	struct trial trial = { 0 };
 	struct record record = record_start();
 	struct answer forked, execed;
@@ -127,9 +128,9 @@ void play_locked_for_ever(void)
 
 	gate_make(&trial.tried);
 	gate_make(&trial.let_go);
-	gate_make(&answers);
+	gate_make(&from_forked);
 	check(mp_lock_open(&lock));
-	trial.answers = answers.out;
+	trial.answers = from_forked.out;
 	trial.lock = lock;
 	sem_init(&held, 0, 0);
 	sem_init(&let_go, 0, 0);
@@ -139,16 +140,22 @@ void play_locked_for_ever(void)
 	struct mp_process fork = { .target = try_twice,
 				   MP_ARGS(trial),
 				   .name = "forked" };
+	check(start_process(&fork));
+	close(from_forked.out); /* or we would wait for ever for a dead child */
+	gate_wait(&trial.tried);
+
+	gate_make(&from_execed);
+	trial.answers = from_execed.out;
+
 	struct mp_process exec = { .target = try_in_a_new_image,
 				   MP_ARGS(trial),
 				   .method = MP_SPAWN,
 				   .name = "exec'd",
-				   MP_KEEP(answers.out, lock.memory.fd) };
+				   MP_KEEP(from_execed.out, lock.memory.fd) };
 
-	check(start_process(&fork));
-	gate_wait(&trial.tried);
 	check(start_process(&exec));
-	hear(answers.in, &execed, sizeof(execed));
+	close(from_execed.out); /* as above */
+	hear(from_execed.in, &execed, sizeof(execed));
 	check(join_process(&exec, PATIENCE));
 
 	sem_post(&let_go);
@@ -157,7 +164,7 @@ void play_locked_for_ever(void)
 	say("the thread let go; mutex here: %s", word(here));
 	pthread_mutex_unlock(&mutex);
 	gate_open(&trial.let_go);
-	hear(answers.in, &forked, sizeof(forked));
+	hear(from_forked.in, &forked, sizeof(forked));
 	check(join_process(&fork, PATIENCE));
 	record_stop(&record);
 	show_chart(&record);
@@ -174,6 +181,7 @@ void play_locked_for_ever(void)
 	mp_lock_close(&lock);
 	gate_close(&trial.tried);
 	gate_close(&trial.let_go);
-	gate_close(&answers);
+	close(from_forked.in);
+	close(from_execed.in);
 }
 /* endregion */
