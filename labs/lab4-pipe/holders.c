@@ -144,7 +144,7 @@ static void check_number(const char *text, const char *what)
 {
 	size_t digits = strspn(text, "0123456789");
 
-	if (digits == 0 || digits > 10 || text[digits] != '\0' ||
+	if (digits == 0 || text[digits] != '\0' ||
 	    strtoll(text, NULL, 10) > INT_MAX)
 		usage_error("'%s' is no %s", text, what);
 }
