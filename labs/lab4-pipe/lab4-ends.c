@@ -57,7 +57,7 @@ static int start_holders(int fd, pid_t *pid)
 	return end[0];
 }
 
-/* Who has the pipe's write end? How many lines say so; and the last one's pid. */
+/* How many have the pipe's write end open; the last one's pid into writer. */
 static int list_writers(int fd, pid_t *writer)
 {
 	char line[128], end[16];

@@ -21,7 +21,7 @@
 #define MESSAGE "hello, world"
 #define LENGTH	(sizeof(MESSAGE) - 1)
 
-/* --- records -------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------- */
 
 /* region: records */
 struct records {
@@ -81,15 +81,15 @@ static void play_records(void)
 
 	for (int i = 0; i < RECORDS; i++)
 		once += it.read_by[i][0] + it.read_by[i][1] == 1;
-	say("%d records of 8 bytes: A read %ld, B %ld; luck", RECORDS, by_a,
-	    by_b);
+	say("%d records of 8 bytes: A read %.1f %%, B %.1f %%; luck", RECORDS,
+	    100.0 * by_a / RECORDS, 100.0 * by_b / RECORDS);
 	conclude(once == RECORDS && by_a > 0 && by_b > 0,
 		 "each record reached exactly one reader");
 	free_memory(it.read_by, RECORDS * 2);
 }
 /* endregion */
 
-/* --- frames, by bare reads -------------------------------------------------- */
+/* --- frames, by bare reads --------------------------------------------- */
 
 /* region: bare-frames */
 /* One read for the head, and one for what it promises. */
@@ -144,13 +144,12 @@ static void play_bare_frames(void)
 	close(end[0]);
 	close(end[1]);
 
-	conclude(
-		length_a == LENGTH && length_b != LENGTH && got_a < length_a,
-		"bare reads: B took A's bytes for a head; a frame is two reads");
+	conclude(length_a == LENGTH && length_b != LENGTH && got_a < length_a,
+		 "bare reads: B took A's bytes for a head: a frame is 2 reads");
 }
 /* endregion */
 
-/* --- frames, by mp ---------------------------------------------------------- */
+/* --- frames, by mp ----------------------------------------------------- */
 
 /* region: frames */
 static int receive_message(const void *args, size_t size)

@@ -98,6 +98,8 @@ static int write_frame(const void *args, size_t size)
 	frame = make_frame(name, size);
 	for (int steps = 0; steps < 2; steps++) {
 		await_step(&me);
+		if (steps == 0)
+			span_begin("frame");
 		if (done < (long)size) {
 			span_begin("writes");
 			n = try_write(it->in, frame + done, size - done);
@@ -105,6 +107,8 @@ static int write_frame(const void *args, size_t size)
 			say("write, %ld bytes: %s", (long)size - done,
 			    outcome(n));
 			done += n > 0 ? n : 0;
+			if (done == (long)size)
+				span_end();
 		}
 		answer(&me, n);
 	}
@@ -197,7 +201,7 @@ static void play_short_writes(const struct torn *it)
 }
 /* endregion */
 
-/* --- torn: by mp --------------------------------------------------------- */
+/* --- torn: by mp ------------------------------------------------------- */
 
 /* region: not-torn */
 struct message {
@@ -205,7 +209,7 @@ struct message {
 	size_t size;
 };
 
-/* A sends, and waits for room. B tries, does not wait, and sends again later. */
+/* A sends, and waits for room. B tries, without waiting, and later again. */
 static int send_message(const void *args, size_t size)
 {
 	struct player me = *(const struct player *)args;

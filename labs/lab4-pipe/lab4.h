@@ -11,7 +11,7 @@
 
 #define PATIENCE 30 /* seconds until a scene gives up */
 
-/* --- lab4-players.c: children that take their steps when told to --------- */
+/* --- lab4-players.c: children that take their steps when told to -------- */
 
 /*
  * A forked child of a scene. It takes each step when the lab lets it, and then
@@ -40,7 +40,7 @@ void dismiss(struct player *player);
 void await_step(struct player *me);
 void answer(const struct player *me, long value);
 
-/* --- lab4-players.c: reads and writes that may fail ------------------------ */
+/* --- lab4-players.c: reads and writes that may fail --------------------- */
 
 /* read(2) and write(2): what they return, or the errno they set, negative. */
 long try_read(int fd, void *bytes, size_t size);
@@ -56,7 +56,7 @@ void await_change(int fd, long waiting);
 /* Puts so many bytes into an empty pipe, a page at a time, as in pipe(7). */
 void fill(int fd, long bytes);
 
-/* --- the scenes ---------------------------------------------------------- */
+/* --- the scenes -------------------------------------------------------- */
 
 void play_one_reader(void);	/* lab4-readers.c */
 void play_end_of_file(void);	/* lab4-ends.c */
