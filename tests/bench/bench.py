@@ -158,6 +158,91 @@ def increment_manager(name):
         yield increments, count
 
 
+# --- queues -----------------------------------------------------------------------
+
+
+def produce(go, queue, count):
+    while go.get():
+        for _ in range(count):
+            queue.put(12345678)
+
+
+def consume(queue, ready, left):
+    while queue.get() is not None:
+        with left.get_lock():
+            left.value -= 1
+            if left.value == 0:
+                ready.put(True)
+
+
+@row('queue-8B-1to1', 'queue-8B-4to4')
+def queue_small(name):
+    sides = 4 if name.endswith('4to4') else 1
+    queue, ready, go, left = fork.Queue(), fork.Queue(), fork.Queue(), fork.Value('q', 0)
+    count = 4000
+    processes = [fork.Process(target=consume, args=(queue, ready, left)) for _ in range(sides)]
+    processes += [fork.Process(target=produce, args=(go, queue, count // sides))
+                  for _ in range(sides)]
+    for process in processes:
+        process.start()
+
+    def pass_all():
+        left.value = count
+        for _ in range(sides):
+            go.put(True)
+        ready.get()
+
+    yield pass_all, count
+    for _ in range(sides):
+        go.put(False)
+        queue.put(None)
+    for process in processes:
+        process.join()
+
+
+@row('queue-1MiB')
+def queue_large(name):
+    queue, ready, left = fork.Queue(), fork.Queue(), fork.Value('q', 0)
+    message, count = bytes(1 << 20), 16
+    process = fork.Process(target=consume, args=(queue, ready, left))
+    process.start()
+
+    def pass_all():
+        left.value = count
+        for _ in range(count):
+            queue.put(message)
+        ready.get()
+
+    yield pass_all, count
+    queue.put(None)
+    process.join()
+
+
+# --- the pool -----------------------------------------------------------------------
+
+
+def square(x):
+    return x * x
+
+
+@row('pool-map-default', 'pool-map-chunk1')
+def pool_map(name):
+    count, chunk = (1000000, None) if name.endswith('default') else (50000, 1)
+    numbers = list(range(count))
+    with fork.Pool(4) as pool:
+        yield lambda: pool.map(square, numbers, chunk), count
+
+
+def open_and_terminate():
+    with fork.Pool(8):
+        pass
+
+
+@row('pool-open-terminate')
+def pool_open_terminate(name):
+    yield open_and_terminate, 1
+
+
 def main():
     now, stack = None, ExitStack()
     for line in sys.stdin:
