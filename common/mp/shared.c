@@ -187,6 +187,23 @@ int mp_shared_attach(struct mp_shared *shared)
 }
 /* endregion */
 
+int mp_shared_resize(struct mp_shared *shared, size_t size)
+{
+	struct stat status;
+	void *address;
+
+	if (check_size(size) < 0 || fstat(shared->fd, &status) < 0)
+		return -1;
+	if ((size_t)status.st_size < size && ftruncate(shared->fd, size) < 0)
+		return -1;
+	address = mremap(shared->address, shared->size, size, MREMAP_MAYMOVE);
+	if (address == MAP_FAILED)
+		return -1;
+	shared->address = address;
+	shared->size = size;
+	return 0;
+}
+
 int mp_shared_unlink(struct mp_shared *shared)
 {
 	char path[sizeof(FOLDER "/") + NAME_MAX];

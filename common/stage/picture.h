@@ -15,8 +15,9 @@
 
 struct row {
 	pid_t pid;
-	const char *name;    /* the last one that the process went by */
-	int64_t first, last; /* its first and its last event */
+	pid_t process;	     /* another one for a thread, if it is known */
+	const char *name;    /* the last one that it went by */
+	int64_t first, last; /* its events, or the end of an open span */
 };
 
 struct arrow {

@@ -186,10 +186,10 @@ static double first_inside(const struct picture *picture, size_t outer)
 {
 	const struct span *spans = picture->spans;
 
-	for (size_t i = outer + 1; i < picture->span_count; i++)
+	for (size_t i = outer + 1;
+	     i < picture->span_count && spans[i].begin < spans[outer].end; i++)
 		if (spans[i].pid == spans[outer].pid &&
-		    spans[i].depth > spans[outer].depth &&
-		    spans[i].begin < spans[outer].end)
+		    spans[i].depth > spans[outer].depth)
 			return x_of(picture, spans[i].begin);
 	return WIDTH;
 }

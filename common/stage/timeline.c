@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEEPEST 16 /* spans of one process open at once */
+#define DEEPEST 16 /* spans of one thread open at once */
 
 /* --- recording ----------------------------------------------------------- */
 
-static pid_t self; /* this process, once it has told its name; 0 before */
+static _Thread_local pid_t self; /* this thread, once it has told its name */
 
 void timeline_introduce(void)
 {
@@ -49,7 +49,7 @@ static void append(enum event_kind kind, const char *name, uint64_t other)
 }
 /* endregion */
 
-/* The first event of a process is its name. A forked child is a new process. */
+/* The first event of a thread is its name. A forked child's is a new one. */
 static void introduce(void)
 {
 	static bool watching_forks;
@@ -57,8 +57,8 @@ static void introduce(void)
 	if (!watching_forks)
 		pthread_atfork(NULL, NULL, timeline_introduce);
 	watching_forks = true;
-	self = getpid();
-	append(EVENT_NAME, speaker_name(), 0);
+	self = gettid();
+	append(EVENT_NAME, speaker_name(), getpid());
 }
 
 static void record_one(enum event_kind kind, const char *name, uint64_t other)
@@ -193,6 +193,17 @@ struct record record_bounded(const struct record *record)
 				record->end < end ? record->end : end };
 }
 
+/* Nothing of a process goes on when it has been joined: killed, or ended in it. */
+static void end_at_join(struct stack *stack, int64_t time, struct span *spans)
+{
+	while (stack->depth > 0) {
+		struct span *span = &spans[stack->open[--stack->depth]];
+
+		span->end = time;
+		span->joined = true;
+	}
+}
+
 /* Puts an event to the spans; the open ones of its process are in its stack. */
 static void follow(const struct event *event, struct stack *stack,
 		   struct span *spans, size_t *count)
@@ -217,7 +228,7 @@ struct span *record_spans(const struct record *record, size_t *count)
 	struct record in = record_bounded(record);
 	size_t most = in.end - in.first, processes = 0;
 	struct span *spans = calloc(most + 1, sizeof(*spans));
-	struct stack *stacks = calloc(most + 1, sizeof(*stacks));
+	struct stack *stacks = calloc(2 * most + 1, sizeof(*stacks));
 	int64_t last = 0;
 
 	if (spans == NULL || stacks == NULL)
@@ -230,12 +241,15 @@ struct span *record_spans(const struct record *record, size_t *count)
 			continue;
 		if (event->time > last)
 			last = event->time;
+		if (event->kind == EVENT_JOIN)
+			end_at_join(stack_of(stacks, &processes, event->other),
+				    event->time, spans);
 		follow(event, stack_of(stacks, &processes, event->pid), spans,
 		       count);
 	}
 	free(stacks);
 	for (size_t i = 0; i < *count; i++)
-		if (spans[i].open)
+		if (spans[i].open && !spans[i].joined)
 			spans[i].end = last;
 	qsort(spans, *count, sizeof(*spans), by_begin);
 	return spans;
@@ -292,7 +306,7 @@ bool ended_before(const struct record *record, const char *earlier,
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(spans[i].name, earlier) == 0) {
-			open |= spans[i].open;
+			open |= spans[i].open && !spans[i].joined;
 			if (spans[i].end > last_end)
 				last_end = spans[i].end;
 		}

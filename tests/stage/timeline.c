@@ -6,6 +6,7 @@
 #include "../support.h"
 #include "chart.h"
 #include "check.h"
+#include "deadline.h"
 #include "descriptors.h"
 #include "gate.h"
 #include "picture.h"
@@ -14,6 +15,7 @@
 #include "svg.h"
 #include "trace.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +192,52 @@ static void a_span_without_end_is_open(void **state)
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
+/* Joined, it is over: the next holder is not beside a dead one. */
+static void a_span_of_the_dead_ends_at_its_join(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	int64_t joined = 0;
+	pid_t pids[2];
+	size_t row;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			span_begin("holds");
+			kill(getpid(), SIGKILL);
+		}
+		join_all(&pids[i], 1);
+		span_begin("join");
+		arrow_join(pids[i]);
+		span_end();
+	}
+	span_begin("goes on");
+	usleep(1000);
+	span_end();
+	assert_int_equal(most_at_once(&record, "holds"), 1);
+	assert_true(ended_before(&record, "holds", "goes on"));
+	assert_false(ended_before(&record, "holds", "join"));
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 3);
+	for (size_t i = 0; i < picture.span_count; i++) {
+		const struct span *span = &picture.spans[i];
+
+		if (strcmp(span->name, "holds") != 0)
+			continue;
+		assert_true(span->open && span->joined);
+		assert_true(span->begin >= joined);
+		joined = span->end;
+		row = picture_row(&picture, span->pid);
+		assert_true(picture.rows[row].last == joined);
+		assert_true(joined < picture.end);
+	}
+	assert_true(joined > 0);
+	picture_free(&picture);
+}
+
 /* --- who records ---------------------------------------------------------------- */
 
 /* A spawned child has no descriptor but 0 to 2: recording adds none. */
@@ -235,6 +283,68 @@ static void a_forked_and_a_spawned_child_are_in_the_picture(void **state)
 	picture_free(&picture);
 }
 
+static void *nest_in_a_thread(void *gates)
+{
+	struct gate *gate = gates;
+	char byte;
+
+	speak_as("thread");
+	span_begin("thread outer");
+	gate_open(&gate[0]);
+	hear(gate[1].in, &byte, 1);
+	span_begin("thread inner");
+	span_end();
+	span_end();
+	return NULL;
+}
+
+/* Spans of two threads that interleave: each thread has its own row. */
+static void a_thread_is_a_row_of_its_own(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	struct gate gate[2];
+	pthread_t thread;
+	char text[64], byte;
+
+	(void)state;
+	gate_make(&gate[0]);
+	gate_make(&gate[1]);
+	span_begin("main outer");
+	pthread_create(&thread, NULL, nest_in_a_thread, gate);
+	hear(gate[0].in, &byte, 1);
+	span_begin("main inner");
+	span_end();
+	gate_open(&gate[1]);
+	pthread_join(thread, NULL);
+	span_end();
+	gate_close(&gate[0]);
+	gate_close(&gate[1]);
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 2);
+	assert_string_equal(picture.rows[0].name, "MainProcess");
+	assert_int_equal(picture.rows[0].pid, getpid());
+	assert_string_equal(picture.rows[1].name, "thread");
+	assert_int_equal(picture.rows[1].process, getpid());
+	assert_int_equal(picture.span_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct span *span = &picture.spans[i];
+		bool inner = strstr(span->name, "inner") != NULL;
+		bool of_thread = strncmp(span->name, "thread", 6) == 0;
+
+		assert_false(span->open);
+		assert_int_equal(span->depth, inner);
+		assert_int_equal(span->pid, picture.rows[of_thread].pid);
+	}
+	snprintf(text, sizeof(text), "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,",
+		 getpid(), picture.rows[1].pid);
+	assert_in_trace(&record, text, 2);
+	assert_in_trace(&record, "\"thread_name\"", 1);
+	assert_in_trace(&record, "\"process_name\"", 1);
+	picture_free(&picture);
+}
+
 static void messages_are_arrows_in_order(void **state)
 {
 	struct record record = begin(100);
@@ -261,6 +371,37 @@ static void messages_are_arrows_in_order(void **state)
 		assert_true(picture.arrows[i].begin < picture.arrows[i].end);
 	}
 	assert_true(picture.arrows[0].end < picture.arrows[1].end);
+	picture_free(&picture);
+}
+
+/* On two channels, which take turns; one message more is never received. */
+static void many_messages_are_no_trouble(void **state)
+{
+	enum { MESSAGES = 30000 };
+	struct record record = begin(2 * MESSAGES + 100);
+	struct picture picture;
+	double began;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		for (int i = 0; i < MESSAGES + 1; i++)
+			arrow_send(i % 2);
+		_exit(0);
+	}
+	join_all(&pid, 1);
+	for (int i = 0; i < MESSAGES; i++)
+		arrow_receive(i % 2);
+
+	began = monotonic_now();
+	picture_make(&picture, &record);
+	assert_true(monotonic_now() - began < 2);
+	assert_int_equal(picture.arrow_count, MESSAGES);
+	for (int i = 1; i < MESSAGES; i++) {
+		assert_true(picture.arrows[i - 1].begin <=
+			    picture.arrows[i].begin);
+		assert_true(picture.arrows[i - 1].end <= picture.arrows[i].end);
+	}
 	picture_free(&picture);
 }
 
@@ -498,9 +639,12 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(a_killed_process_holds_up_nobody),
 		cmocka_unit_test(a_span_without_end_is_open),
+		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
+		cmocka_unit_test(a_thread_is_a_row_of_its_own),
 		cmocka_unit_test(messages_are_arrows_in_order),
+		cmocka_unit_test(many_messages_are_no_trouble),
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
 		cmocka_unit_test(an_empty_record_is_no_trouble),
