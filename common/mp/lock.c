@@ -52,9 +52,9 @@ int mp_lock_attach(struct mp_lock *lock)
 
 /* region: slices */
 /*
- * Waits for the mutex in slices. A waiter that is killed just after it was woken
- * can take the wake-up with it, and the mutex would never wake anybody again; who
- * looks for himself every tenth of a second does not depend on it.
+ * Waits for the mutex in slices. A waiter that is killed just after it was
+ * woken can take the wake-up with it, and the mutex would never wake anybody
+ * again; who looks every tenth of a second does not depend on it.
  */
 static int wait_in_slices(pthread_mutex_t *mutex, double timeout)
 {
