@@ -36,12 +36,18 @@ static void forget(struct mp_listener *it, size_t i)
 
 /* shutdown(2): a child forked meanwhile may have a copy of the descriptor, and
  * the peer is to see the end all the same. */
-static void drop(struct mp_listener *it, size_t i)
+static void send_away(struct mp_listener *it, size_t i)
 {
 	shutdown(it->peers[i].fd, SHUT_RDWR);
 	close(it->peers[i].fd);
-	it->dropped++;
 	forget(it, i);
+}
+
+/* The same, and nobody is told. */
+static void drop(struct mp_listener *it, size_t i)
+{
+	it->dropped++;
+	send_away(it, i);
 }
 
 /* After a fork: those are the parent's, who is talking to them. */
@@ -60,7 +66,7 @@ void drop_peers(struct mp_listener *it)
 {
 	disown_peers(it);
 	while (it->peer_count > 0)
-		drop(it, 0);
+		send_away(it, 0);
 	free(it->peers);
 	it->peers = NULL;
 }
@@ -115,8 +121,39 @@ static int welcome(struct mp_listener *it, struct mp_connection *connection,
 }
 
 /* region: peers */
-/* A new peer, whose handshake begins. */
-static int add_peer(struct mp_listener *it, int fd)
+/*
+ * A peer of whom bytes may have arrived. Each of its messages has its own time:
+ * so nobody drags a handshake out byte by byte.
+ * 1: it is a connection now. 0: on to the others. -1: EACCES, and others.
+ */
+static int go_on(struct mp_listener *it, size_t i,
+		 struct mp_connection *connection)
+{
+	struct peer *peer = &it->peers[i];
+	const int *step = peer->handshake.step;
+	int fd = peer->fd, done = handshake_go_on(&peer->handshake, fd), error;
+
+	if (done > 0) {
+		forget(it, i);
+		return welcome(it, connection, fd);
+	}
+	if (peer->handshake.step != step)
+		peer->deadline = deadline_after(patience_of(it));
+	if (done == 0)
+		return 0;
+	error = errno;
+	if (error != EACCES && error != ENOTSUP) {
+		drop(it, i);
+		return 0;
+	}
+	send_away(it, i);
+	errno = error;
+	return -1;
+}
+
+/* A new peer: its handshake begins, and may be over soon. */
+static int add_peer(struct mp_listener *it, int fd,
+		    struct mp_connection *connection)
 {
 	size_t count = it->peer_count;
 	struct peer *larger = realloc(it->peers, (count + 1) * sizeof(*larger));
@@ -127,38 +164,9 @@ static int add_peer(struct mp_listener *it, int fd)
 	}
 	it->peers = larger;
 	larger[count] = (struct peer){ .fd = fd };
-	larger[count].deadline = deadline_after(patience_of(it));
 	handshake_begin(&larger[count].handshake, it->authkey, true);
 	it->peer_count++;
-	if (handshake_go_on(&larger[count].handshake, fd) < 0)
-		drop(it, count);
-	return 0;
-}
-
-/*
- * A peer of whom bytes have arrived. Each of its messages has its own time: so
- * nobody drags a handshake out byte by byte.
- * 1: it is a connection now. 0: on to the others. -1: EACCES, and others.
- */
-static int go_on(struct mp_listener *it, size_t i,
-		 struct mp_connection *connection)
-{
-	struct peer *peer = &it->peers[i];
-	const int *step = peer->handshake.step;
-	int fd = peer->fd, done = handshake_go_on(&peer->handshake, fd);
-
-	if (done > 0) {
-		forget(it, i);
-		return welcome(it, connection, fd);
-	}
-	if (peer->handshake.step != step)
-		peer->deadline = deadline_after(patience_of(it));
-	if (done == 0)
-		return 0;
-	done = errno;
-	drop(it, i);
-	errno = done;
-	return done == EACCES || done == ENOTSUP ? -1 : 0;
+	return go_on(it, count, connection);
 }
 /* endregion */
 
@@ -179,7 +187,7 @@ static int take_stranger(struct mp_listener *it,
 	send_at_once(fd);
 	if (it->authkey == NULL)
 		return welcome(it, connection, fd);
-	return add_peer(it, fd);
+	return add_peer(it, fd, connection);
 }
 /* endregion */
 
@@ -215,10 +223,6 @@ static int serve(struct mp_listener *it, struct mp_connection *connection,
 	for (size_t i = count; i-- > 0 && answer == 0;)
 		if (list[i].revents != 0)
 			answer = go_on(it, i, connection);
-	if (answer == 0 && list[count].revents & POLLNVAL) {
-		errno = EBADF;
-		return -1;
-	}
 	if (answer == 0 && list[count].revents != 0)
 		answer = take_stranger(it, connection);
 	if (answer == 0)
@@ -231,6 +235,10 @@ int mp_listener_accept(struct mp_listener *listener,
 {
 	double until = deadline_after(timeout);
 
+	if (listener->fd < 0) {
+		errno = EBADF;
+		return -1;
+	}
 	disown_peers(listener);
 	for (;;) {
 		double deadline = until;

@@ -42,7 +42,7 @@ struct mp_listener {
 	/* What open and accept fill in. */
 	char bound[MP_ADDRESS_SIZE]; /* the address, with the port it got */
 	int fd;			     /* for mp_wait(): somebody new is there */
-	size_t dropped;		     /* peers that were, without a word */
+	size_t dropped;		     /* peers: too slow, or no such peers */
 	struct peer *peers;	     /* in the middle of a handshake */
 	size_t peer_count;	     /* how many of them */
 	pid_t owner;		     /* the process that they belong to */
