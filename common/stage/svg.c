@@ -160,11 +160,14 @@ static void write_span(FILE *file, const struct picture *picture,
 	if (row >= shown_rows(picture))
 		return;
 	width = width < 1.5 ? 1.5 : width;
+	fprintf(file, "<g><title>");
+	write_text(file, picture->rows[row].name);
+	fprintf(file, ": ");
+	write_text(file, span->name);
 	fprintf(file,
-		"<g><title>%s: %s, %.3f ms%s</title>"
+		", %.3f ms%s</title>"
 		"<rect class=\"c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 		"height=\"%.1f\" rx=\"2\"%s/>\n",
-		picture->rows[row].name, span->name,
 		milliseconds(span->begin, span->end),
 		span->open ? ", never ended" : "",
 		picture_name(picture, span->name) % COLOURS, x, y, width,
@@ -226,12 +229,14 @@ static void write_marks(FILE *file, const struct picture *picture,
 		if (event == NULL || event->kind != EVENT_MARK)
 			continue;
 		row = picture_row(picture, event->pid);
-		if (row < shown_rows(picture))
-			fprintf(file,
-				"<path class=\"text\" d=\"M%.1f %.1f l4 5 l-4 5 "
-				"l-4 -5 z\"><title>%s</title></path>\n",
-				x_of(picture, event->time),
-				y_of(row) + ROW / 2.0 - 5, event->name);
+		if (row >= shown_rows(picture))
+			continue;
+		fprintf(file,
+			"<path class=\"text\" d=\"M%.1f %.1f l4 5 l-4 5 l-4 -5 "
+			"z\"><title>",
+			x_of(picture, event->time), y_of(row) + ROW / 2.0 - 5);
+		write_text(file, event->name);
+		fprintf(file, "</title></path>\n");
 	}
 }
 
