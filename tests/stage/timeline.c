@@ -441,6 +441,36 @@ static void many_messages_are_no_trouble(void **state)
 	picture_free(&picture);
 }
 
+/* As if the process pid had set a mark. */
+static void mark_of(pid_t pid)
+{
+	size_t index = run()->asked++;
+
+	run()->event[index].pid = pid;
+	run()->event[index].kind = EVENT_MARK;
+}
+
+/* Pids count up, and begin again at the end: a small one was made last. */
+static void rows_are_in_the_order_made(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	const pid_t order[] = { getpid(), getpid() + 1, getpid() + 20,
+				getpid() - 20, getpid() - 1 };
+
+	(void)state;
+	mark_of(order[4]);
+	mark_of(order[2]);
+	mark_of(order[3]);
+	mark_of(order[1]);
+	mark("the lab");
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(picture.rows[i].pid, order[i]);
+	picture_free(&picture);
+}
+
 static void a_process_can_change_its_name(void **state)
 {
 	struct record record = begin(100);
@@ -699,6 +729,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_thread_is_a_row_of_its_own),
 		cmocka_unit_test(messages_are_arrows_in_order),
 		cmocka_unit_test(many_messages_are_no_trouble),
+		cmocka_unit_test(rows_are_in_the_order_made),
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
 		cmocka_unit_test(any_name_is_text_in_a_picture),
