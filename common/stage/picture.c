@@ -58,8 +58,8 @@ static void collect_rows(struct picture *picture, const struct record *in)
 	}
 }
 
-/* The lab first, the others as they were made: pids count up from its own, and begin
- * again at the bottom. Who of them was the first to record something is luck. */
+/* The lab first, the others as they were made: pids count up from its own, and
+ * begin again at the bottom. Who was the first to record something is luck. */
 static int by_age(const void *a, const void *b)
 {
 	const struct row *first = a, *second = b;

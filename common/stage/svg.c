@@ -319,23 +319,43 @@ static struct picture *make_pictures(const struct panel *panels, size_t count)
 	return pictures;
 }
 
+/* What it is a picture of, for screen readers. */
+static void write_title(FILE *file, const struct panel *panels,
+			const struct picture *pictures, size_t count)
+{
+	const char *before = ": ";
+
+	fprintf(file, "<title>Who did what when");
+	for (size_t i = 0; i < count; i++) {
+		if (pictures[i].row_count == 0 ||
+		    (i > 0 &&
+		     strcmp(panels[i].title, panels[i - 1].title) == 0))
+			continue;
+		fprintf(file, "%s", before);
+		write_text(file, panels[i].title);
+		before = ", ";
+	}
+	fprintf(file, "</title>\n");
+}
+
 void svg_write(FILE *file, const struct panel *panels, size_t count)
 {
 	struct picture *pictures = make_pictures(panels, count);
 	double height = 0, y = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (pictures[i].span_count > 0)
+		if (pictures[i].row_count > 0)
 			height += height_of(&pictures[i]);
 	height = height > 0 ? height : ROW;
 	fprintf(file,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
-		"height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n"
-		"<title>Who did what when</title>\n%s"
-		"<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
-		WIDTH, height, WIDTH, height, style, WIDTH, height);
+		"height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n",
+		WIDTH, height, WIDTH, height);
+	write_title(file, panels, pictures, count);
+	fprintf(file, "%s<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
+		style, WIDTH, height);
 	for (size_t i = 0; i < count; i++) {
-		if (pictures[i].span_count > 0) {
+		if (pictures[i].row_count > 0) {
 			write_panel(file, &panels[i], &pictures[i], y);
 			y += height_of(&pictures[i]);
 		}
