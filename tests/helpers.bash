@@ -20,6 +20,8 @@ setup() {
 	memory_before=$(names_in_memory)
 	# What the run shares with its processes, a nested run must not find.
 	unset LAB_RUN NO_COLOR
+	# Nor may `make test ARGS=...` hand its ARGS to a make that a test runs.
+	unset MAKEFLAGS MAKEOVERRIDES MFLAGS ARGS
 	export LC_ALL=C.UTF-8
 }
 

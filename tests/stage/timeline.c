@@ -189,10 +189,19 @@ static void a_span_without_end_is_open(void **state)
 	assert_int_equal(spans[1].depth, 1);
 	free(spans);
 	assert_in_trace(&record, "{\"ph\":\"B\",", 1);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 0);
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
-/* Joined, it is over: the next holder is not beside a dead one. */
+static void *hold_in_a_thread(void *unused)
+{
+	span_begin("holds");
+	kill(getpid(), SIGKILL);
+	return unused;
+}
+
+/* Joined, it is over: the next holder is not beside a dead one. The first of them
+ * holds in its main thread, the next one in another. */
 static void a_span_of_the_dead_ends_at_its_join(void **state)
 {
 	struct record record = begin(100);
@@ -204,9 +213,13 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		pids[i] = fork();
+		if (pids[i] == 0 && i == 0)
+			hold_in_a_thread(NULL);
 		if (pids[i] == 0) {
-			span_begin("holds");
-			kill(getpid(), SIGKILL);
+			pthread_t thread;
+
+			pthread_create(&thread, NULL, hold_in_a_thread, NULL);
+			pause();
 		}
 		join_all(&pids[i], 1);
 		span_begin("join");
@@ -236,6 +249,8 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	}
 	assert_true(joined > 0);
 	picture_free(&picture);
+	assert_in_trace(&record, "{\"ph\":\"B\",", 2);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
 }
 
 /* --- who records ---------------------------------------------------------------- */
