@@ -86,10 +86,9 @@ static int read_head(const struct mp_connection *from, double deadline)
 /* endregion */
 
 /* region: receive */
-/* Takes the turn, and learns how long the next message is. After 0 it is the
- * caller's to end by end_receive(), or by pass_turn(). */
-static int begin_receive(const struct mp_connection *from, double timeout,
-			 double deadline)
+/* Takes the turn, and learns how long the next message is; see turns.h. */
+int begin_receive(const struct mp_connection *from, double timeout,
+		  double deadline)
 {
 	struct connection_turns *turns = from->turns;
 
@@ -102,6 +101,13 @@ static int begin_receive(const struct mp_connection *from, double timeout,
 	return -1;
 }
 
+void message_taken(struct connection_turns *turns)
+{
+	turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
+	turns->has_length = false;
+	turns->receiving.state = WHOLE;
+}
+
 /* Receives the bytes of it, and passes the turn. */
 static ssize_t end_receive(const struct mp_connection *from, void *buffer,
 			   double deadline)
@@ -109,13 +115,10 @@ static ssize_t end_receive(const struct mp_connection *from, void *buffer,
 	struct connection_turns *turns = from->turns;
 	ssize_t length = turns->length;
 
-	if (read_rest(from, buffer, length, deadline) < 0) {
+	if (read_rest(from, buffer, length, deadline) < 0)
 		length = -1;
-	} else {
-		turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
-		turns->has_length = false;
-		turns->receiving.state = WHOLE;
-	}
+	else
+		message_taken(turns);
 	pass_turn(&turns->receiving);
 	return length;
 }

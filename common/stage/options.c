@@ -66,6 +66,8 @@ static void print_range(char *text, size_t room, const struct option_row *row)
 		snprintf(text, room, "no value");
 	else if (row->kind == OPTION_FILE)
 		snprintf(text, room, "the name of a file");
+	else if (row->kind == OPTION_TEXT)
+		snprintf(text, room, "%s", row->choices);
 	else if (row->kind == OPTION_CHOICE)
 		snprintf(text, room, "one of %s", row->choices);
 	else
@@ -119,9 +121,9 @@ static bool store(const struct option_row *row, const char *text)
 		*(bool *)row->value = true;
 		return true;
 	}
-	if (row->kind == OPTION_FILE) {
+	if (row->kind == OPTION_FILE || row->kind == OPTION_TEXT) {
 		*(const char **)row->value = text;
-		return text[0] != '\0';
+		return row->kind == OPTION_TEXT || text[0] != '\0';
 	}
 	if (row->kind == OPTION_CHOICE) {
 		int which = choice(row->choices, text);
@@ -220,7 +222,8 @@ void options_help(const struct option_row *table)
 		else if (table->kind == OPTION_FILE)
 			snprintf(usage, sizeof(usage), "--%s=FILE",
 				 table->name);
-		else if (table->kind == OPTION_CHOICE)
+		else if (table->kind == OPTION_CHOICE ||
+			 table->kind == OPTION_TEXT)
 			snprintf(usage, sizeof(usage), "--%s=%s", table->name,
 				 table->choices);
 		else

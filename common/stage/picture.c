@@ -249,3 +249,38 @@ void picture_free(struct picture *picture)
 	free(picture->arrows);
 	free(picture->spans);
 }
+
+void picture_leave_out(struct picture *picture, pid_t pid)
+{
+	size_t row = picture_row(picture, pid), kept = 0;
+
+	if (row == picture->row_count)
+		return;
+	picture->row_count--;
+	memmove(&picture->rows[row], &picture->rows[row + 1],
+		(picture->row_count - row) * sizeof(struct row));
+	for (size_t i = 0; i < picture->span_count; i++)
+		if (picture->spans[i].pid != pid)
+			picture->spans[kept++] = picture->spans[i];
+	picture->span_count = kept;
+	picture->arrow_count = 0; /* they name rows that have moved */
+	picture->name_count = 0;
+	collect_names(picture);
+}
+
+void pictures_align(struct picture *pictures, size_t count)
+{
+	struct picture all = { 0 }; /* its length and its names */
+
+	for (size_t i = 0; i < count; i++) {
+		if (pictures[i].end - pictures[i].begin > all.end)
+			all.end = pictures[i].end - pictures[i].begin;
+		for (int n = 0; n < pictures[i].name_count; n++)
+			add_name(&all, pictures[i].names[n]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		pictures[i].end = pictures[i].begin + all.end;
+		memcpy(pictures[i].names, all.names, sizeof(all.names));
+		pictures[i].name_count = all.name_count;
+	}
+}

@@ -48,4 +48,11 @@ size_t picture_row(const struct picture *picture, pid_t pid);
 /* Which of the names it is. */
 int picture_name(const struct picture *picture, const char *name);
 
+/* Takes the row of a process out, with its spans, and all arrows. */
+void picture_leave_out(struct picture *picture, pid_t pid);
+
+/* Puts pictures over one axis: each is as long as the longest, and a name is the
+ * same one in all of them. */
+void pictures_align(struct picture *pictures, size_t count);
+
 #endif

@@ -20,6 +20,7 @@ static bool want_help, want_version, want_list, want_step, want_quiet;
 static bool want_no_chart;
 static int want_colour = COLOUR_AUTO;
 static const char *trace_file, *svg_file;
+static int (*play_instead)(const char *scene);
 
 static const struct option_row common_options[] = {
 	{ "list", OPTION_FLAG, &want_list,
@@ -190,10 +191,16 @@ static int play_bare(const struct scene *program)
 	return write_files() < 0 ? 1 : failed;
 }
 
+void stage_instead(int (*instead)(const char *scene))
+{
+	play_instead = instead;
+}
+
 int stage_main(int argc, char *argv[], const struct lab *lab)
 {
 	int first = options_parse(argc, argv, lab->options, common_options);
 	bool alone = argc - first == 1, full = argc == first, failed;
+	int status;
 
 	for (int i = first; i < argc; i++)
 		find(lab, argv[i]);
@@ -211,6 +218,8 @@ int stage_main(int argc, char *argv[], const struct lab *lab)
 	alone = alone && find(lab, argv[first]) == lab->scenes;
 	check_stdout(alone);
 	begin_run();
+	if (play_instead != NULL && (status = play_instead(argv[first])) >= 0)
+		return status;
 	if (alone)
 		return play_bare(lab->scenes);
 	for (int i = first; i < argc; i++)

@@ -43,4 +43,12 @@ struct lab {
  */
 int stage_main(int argc, char *argv[], const struct lab *lab);
 
+/*
+ * For a lab whose options can ask for something else than scenes; before
+ * stage_main(). instead() does that, and its answer is the exit status; or it
+ * is -1, and the scenes are played. scene is the first one that the command line
+ * names, or NULL.
+ */
+void stage_instead(int (*instead)(const char *scene));
+
 #endif

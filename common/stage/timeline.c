@@ -161,9 +161,10 @@ const struct event *record_event(size_t index)
 	return event;
 }
 
-/* The open spans of the processes met so far, as indices into the spans. */
+/* The open spans of the threads met so far, as indices into the spans. */
 struct stack {
 	pid_t pid;
+	pid_t process; /* whose thread it is, as far as the record tells */
 	size_t open[DEEPEST];
 	int depth;
 };
@@ -173,7 +174,7 @@ static struct stack *stack_of(struct stack *stacks, size_t *count, pid_t pid)
 	for (size_t i = 0; i < *count; i++)
 		if (stacks[i].pid == pid)
 			return &stacks[i];
-	stacks[*count] = (struct stack){ .pid = pid };
+	stacks[*count] = (struct stack){ .pid = pid, .process = pid };
 	return &stacks[(*count)++];
 }
 
@@ -194,14 +195,16 @@ struct record record_bounded(const struct record *record)
 }
 
 /* Nothing of a process goes on when it has been joined: killed, or ended in it. */
-static void end_at_join(struct stack *stack, int64_t time, struct span *spans)
+static void end_at_join(const struct event *join, struct stack *stacks,
+			size_t count, struct span *spans)
 {
-	while (stack->depth > 0) {
-		struct span *span = &spans[stack->open[--stack->depth]];
+	for (struct stack *it = stacks; it < stacks + count; it++)
+		while ((pid_t)join->other == it->process && it->depth > 0) {
+			struct span *span = &spans[it->open[--it->depth]];
 
-		span->end = time;
-		span->joined = true;
-	}
+			span->end = join->time;
+			span->joined = true;
+		}
 }
 
 /* Puts an event to the spans; the open ones of its process are in its stack. */
@@ -226,9 +229,9 @@ static void follow(const struct event *event, struct stack *stack,
 struct span *record_spans(const struct record *record, size_t *count)
 {
 	struct record in = record_bounded(record);
-	size_t most = in.end - in.first, processes = 0;
+	size_t most = in.end - in.first, threads = 0;
 	struct span *spans = calloc(most + 1, sizeof(*spans));
-	struct stack *stacks = calloc(2 * most + 1, sizeof(*stacks));
+	struct stack *stacks = calloc(most + 1, sizeof(*stacks)), *stack;
 	int64_t last = 0;
 
 	if (spans == NULL || stacks == NULL)
@@ -241,11 +244,12 @@ struct span *record_spans(const struct record *record, size_t *count)
 			continue;
 		if (event->time > last)
 			last = event->time;
+		stack = stack_of(stacks, &threads, event->pid);
+		if (event->kind == EVENT_NAME)
+			stack->process = (pid_t)event->other;
 		if (event->kind == EVENT_JOIN)
-			end_at_join(stack_of(stacks, &processes, event->other),
-				    event->time, spans);
-		follow(event, stack_of(stacks, &processes, event->pid), spans,
-		       count);
+			end_at_join(event, stacks, threads, spans);
+		follow(event, stack, spans, count);
 	}
 	free(stacks);
 	for (size_t i = 0; i < *count; i++)

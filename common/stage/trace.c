@@ -66,15 +66,19 @@ static void write_spans(FILE *file, const struct picture *picture)
 {
 	for (size_t i = 0; i < picture->span_count; i++) {
 		const struct span *span = &picture->spans[i];
+		const struct row *row = row_of(picture, span->pid);
 
-		begin_event(file, span->open ? "B" : "X",
-			    row_of(picture, span->pid), span->name);
+		begin_event(file, span->open ? "B" : "X", row, span->name);
 		fprintf(file, ",\"cat\":\"span\",\"ts\":%.3f",
 			microseconds(span->begin));
 		if (!span->open)
 			fprintf(file, ",\"dur\":%.3f",
 				(span->end - span->begin) / 1e3);
 		fprintf(file, "}");
+		if (!span->joined)
+			continue;
+		begin_event(file, "E", row, span->name);
+		fprintf(file, ",\"ts\":%.3f}", microseconds(span->end));
 	}
 }
 

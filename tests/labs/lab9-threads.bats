@@ -11,11 +11,13 @@ load ../helpers
 	assert_output $'1\n1'
 }
 
-@test "program: the parent did have three threads, its children made none" {
-	timeout -k 2 30 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=clone,clone3 "$BUILD/lab9" program
+@test "program: the parent did have three threads, its children made none; one exec'd" {
+	timeout -k 2 30 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=clone,clone3,execve "$BUILD/lab9" program
 	run -0 grep CLONE_THREAD "$BATS_TEST_TMPDIR/trace"
 	assert_equal "${#lines[@]}" 2
 	assert_equal "$(cut -d' ' -f1 <<<"$output" | sort -u | wc -l)" 1
+	run -0 grep -c 'execve.* = 0$' "$BATS_TEST_TMPDIR/trace"
+	assert_output 2
 }
 
 @test "by-hand: 3, then 1" {

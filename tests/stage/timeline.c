@@ -141,7 +141,7 @@ static void a_killed_process_holds_up_nobody(void **state)
 
 	(void)state;
 	for (int i = 0; i < rounds(1000); i++) {
-		struct panel panel = { "killed", "", begin(4096) };
+		struct panel panel = { "killed", "", begin(4096), 0 };
 		struct picture picture;
 		pid_t pid = fork();
 
@@ -189,10 +189,19 @@ static void a_span_without_end_is_open(void **state)
 	assert_int_equal(spans[1].depth, 1);
 	free(spans);
 	assert_in_trace(&record, "{\"ph\":\"B\",", 1);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 0);
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
 }
 
-/* Joined, it is over: the next holder is not beside a dead one. */
+static void *hold_in_a_thread(void *unused)
+{
+	span_begin("holds");
+	kill(getpid(), SIGKILL);
+	return unused;
+}
+
+/* Joined, it is over: the next holder is not beside a dead one. The first of them
+ * holds in its main thread, the next one in another. */
 static void a_span_of_the_dead_ends_at_its_join(void **state)
 {
 	struct record record = begin(100);
@@ -204,9 +213,13 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		pids[i] = fork();
+		if (pids[i] == 0 && i == 0)
+			hold_in_a_thread(NULL);
 		if (pids[i] == 0) {
-			span_begin("holds");
-			kill(getpid(), SIGKILL);
+			pthread_t thread;
+
+			pthread_create(&thread, NULL, hold_in_a_thread, NULL);
+			pause();
 		}
 		join_all(&pids[i], 1);
 		span_begin("join");
@@ -236,6 +249,8 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	}
 	assert_true(joined > 0);
 	picture_free(&picture);
+	assert_in_trace(&record, "{\"ph\":\"B\",", 2);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
 }
 
 /* --- who records ---------------------------------------------------------------- */
@@ -484,8 +499,152 @@ static void an_empty_record_is_no_trouble(void **state)
 	assert_int_equal(count, 0);
 	assert_int_equal(most_at_once(&record, "x"), 0);
 	trace_write(null, &record);
-	svg_write(null, &(struct panel){ "a", "b", record }, 1);
+	svg_write(null, &(struct panel){ "a", "b", record, 0 }, 1);
 	fclose(null);
+}
+
+/* --- pictures of several ------------------------------------------------------------- */
+
+/* A child of that name waits and works, for as long as the record says later. */
+static void record_a_child(const char *name, bool waits)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		speak_as(name);
+		if (waits) {
+			span_begin("waits");
+			span_end();
+		}
+		span_begin("works");
+		span_end();
+		_exit(0);
+	}
+	join_all(&pid, 1);
+}
+
+/* Gives the events of a record their times, in milliseconds. */
+static void set_times(const struct record *record, const int *times)
+{
+	for (size_t i = record->first; i < record->end; i++)
+		run()->event[i].time = INT64_C(1000000) * *times++;
+}
+
+/*
+ * Two records, the first from 100 to 140 ms, the second from 500 to 520. The lab
+ * itself is in both, and the first thing in either is a mark of its own.
+ */
+static void record_two(struct record record[2])
+{
+	static const int first[] = { 100, 100, 104, 104, 140 };
+	static const int second[] = { 500, 500, 501, 510, 510, 520 };
+
+	record[0] = begin(100);
+	mark("begins"); /* two events: our name comes with it */
+	record_a_child("a", false);
+	record_stop(&record[0]);
+	record[1] = record_start();
+	mark("begins");
+	record_a_child("bb", true);
+	record_stop(&record[1]);
+	assert_int_equal(record[0].end - record[0].first, 5);
+	assert_int_equal(record[1].end - record[1].first, 6);
+	set_times(&record[0], first);
+	set_times(&record[1], second);
+}
+
+/* What show_charts() prints of them. */
+static void read_charts(const struct record record[2], char *text, size_t size)
+{
+	static const char *const labels[] = { "one", "the other" };
+	FILE *file = tmpfile();
+	int out = dup(STDOUT_FILENO);
+
+	fflush(stdout);
+	dup2(fileno(file), STDOUT_FILENO);
+	run()->unicode = false;
+	show_charts(record, labels, 2);
+	dup2(out, STDOUT_FILENO);
+	close(out);
+	rewind(file);
+	text[fread(text, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+static void records_share_one_axis(void **state)
+{
+	struct record record[2];
+	char text[1000];
+
+	(void)state;
+	record_two(record);
+	read_charts(record, text, sizeof(text));
+	/* 80 columns: 11 and 4 for the texts, 65 for 40 ms; works is # in both. */
+	assert_string_equal(
+		text,
+		"one        a         "
+		"###########################################################\n"
+		"the other  bb  ."
+		"---------------#################                                \n"
+		"               0                           20.00"
+		"                        40.00 ms\n"
+		"               # works  - waits\n");
+}
+
+static void nothing_to_compare_is_no_trouble(void **state)
+{
+	struct record record[2];
+	char text[1000];
+
+	(void)state;
+	record[0] = begin(100);
+	mark("of the lab itself");
+	record_stop(&record[0]);
+	record[1] = record[0];
+	read_charts(record, text, sizeof(text));
+	assert_string_equal(text, "");
+	record_two(record);
+	record[0].end = record[0].first + 2; /* the lab's mark alone */
+	read_charts(record, text, sizeof(text));
+	assert_non_null(strstr(text, "one\nthe other  bb"));
+}
+
+/* How often the SVG of both has a text, in a group or not. */
+static int count_in_svg(const struct record record[2], int group,
+			const char *text)
+{
+	struct panel panels[] = { { "t", "one", record[0], group },
+				  { "t", "the other", record[1], group } };
+	char *svg;
+	size_t size;
+	int count = 0;
+	FILE *file = open_memstream(&svg, &size);
+
+	svg_write(file, panels, 2);
+	fclose(file);
+	for (char *at = svg; (at = strstr(at, text)) != NULL; at++)
+		count++;
+	free(svg);
+	return count;
+}
+
+static void the_svg_has_them_over_one_axis_too(void **state)
+{
+	struct record record[2];
+
+	(void)state;
+	record_two(record);
+	for (int group = 0; group <= 1; group++) {
+		assert_int_equal(count_in_svg(record, group, "role=\"group\""),
+				 2);
+		assert_int_equal(count_in_svg(record, group, ">40 ms</text>"),
+				 1 + group);
+		/* works: the first name of the first, the second of the other */
+		assert_int_equal(count_in_svg(record, group,
+					      "10.000 ms</title><rect "
+					      "class=\"c0\""),
+				 group);
+	}
 }
 
 int main(int argc, char *argv[])
@@ -504,6 +663,9 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
 		cmocka_unit_test(an_empty_record_is_no_trouble),
+		cmocka_unit_test(records_share_one_axis),
+		cmocka_unit_test(nothing_to_compare_is_no_trouble),
+		cmocka_unit_test(the_svg_has_them_over_one_axis_too),
 	};
 
 	mp_guard(argc, argv);
