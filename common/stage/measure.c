@@ -4,11 +4,12 @@
 #include "deadline.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CGROUP	    "/sys/fs/cgroup"
 #define NO_LIMIT    1e18 /* bytes */
 #define MIB	    (1 << 20)
 #define LEAST	    7	  /* times */
@@ -45,12 +46,15 @@ void fastest(void (*call)(int which), int count, double *least)
 /* --- memory ------------------------------------------------------------ */
 
 /* The number in a file of /proc or /sys, behind a word or alone; or none. */
-static double number_in(const char *path, const char *format, double none)
+static double number_in(const char *folder, const char *name,
+			const char *format, double none)
 {
-	FILE *file = fopen(path, "re");
-	char line[128];
+	char path[2 * PATH_MAX], line[128];
 	double number;
+	FILE *file;
 
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "re");
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
 		if (sscanf(line, format, &number) == 1)
 			none = number;
@@ -59,38 +63,68 @@ static double number_in(const char *path, const char *format, double none)
 	return none;
 }
 
-/*
- * What this process's control group may still use: a container has a limit of
- * its own. Each line of /proc/self/cgroup is "number:controllers:path"; without
- * a limit the file says "max", which is no number, or a number beyond all.
- */
-static double left_in_cgroup(void)
+/* How control groups tell of memory: version 2, and 1. Without a limit the file says
+ * "max", which is no number, or a number beyond all. */
+static const struct version {
+	const char *mark, *folder, *limit, *usage, *cache;
+} versions[] = {
+	{ "0::", "", "memory.max", "memory.current", "inactive_file %lf" },
+	{ ":memory:", "/memory", "memory.limit_in_bytes",
+	  "memory.usage_in_bytes", "total_inactive_file %lf" },
+};
+
+static double smaller(double a, double b)
 {
-	FILE *groups = fopen("/proc/self/cgroup", "re");
-	char line[512], limit[640], usage[640];
+	return a < b ? a : b;
+}
+
+/* What one group may still use: the kernel gives up cached files for it. */
+static double left_in(const struct version *it, const char *folder)
+{
+	double most = number_in(folder, it->limit, "%lf", NO_LIMIT);
+	double used = number_in(folder, it->usage, "%lf", 0);
+	double cache = number_in(folder, "memory.stat", it->cache, 0);
+
+	return most - used + cache;
+}
+
+/*
+ * The group that a line of the list names, and all those above it: each one's limit
+ * holds. In a container the upper ones are out of sight, and its own one on top.
+ */
+static double left_above(const struct version *it, const char *root, char *line)
+{
+	char folder[PATH_MAX], *path = strstr(line, it->mark), *slash;
 	double left = NO_LIMIT;
 
-	while (groups != NULL && fgets(line, sizeof(line), groups) != NULL) {
-		char *path = strrchr(line, ':') + 1;
-		double used, most;
+	if (path == NULL)
+		return left;
+	path += strlen(it->mark);
+	do {
+		snprintf(folder, sizeof(folder), "%s%s%s", root, it->folder,
+			 path);
+		left = smaller(left, left_in(it, folder));
+		slash = strrchr(path, '/');
+		if (slash != NULL)
+			*slash = '\0';
+	} while (slash != NULL);
+	return left;
+}
 
-		path[strcspn(path, "\n")] = '\0';
-		if (strstr(line, ":memory:") != NULL) { /* version 1 */
-			sprintf(limit, CGROUP "/memory%s/memory.limit_in_bytes",
-				path);
-			sprintf(usage, CGROUP "/memory%s/memory.usage_in_bytes",
-				path);
-		} else if (strncmp(line, "0::", 3) == 0) { /* version 2 */
-			sprintf(limit, CGROUP "%s/memory.max", path);
-			sprintf(usage, CGROUP "%s/memory.current", path);
-		} else {
-			continue;
-		}
-		most = number_in(limit, "%lf", NO_LIMIT);
-		used = number_in(usage, "%lf", 0);
-		if (most - used < left)
-			left = most - used;
+double left_in_cgroups(const char *list, const char *root)
+{
+	FILE *groups = fopen(list, "re");
+	double left = NO_LIMIT;
+	char *line = NULL;
+	size_t room = 0;
+
+	while (groups != NULL && getline(&line, &room, groups) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		for (int i = 0; i < 2; i++)
+			left = smaller(left,
+				       left_above(&versions[i], root, line));
 	}
+	free(line);
 	if (groups != NULL)
 		fclose(groups);
 	return left < 0 ? 0 : left;
@@ -98,14 +132,11 @@ static double left_in_cgroup(void)
 
 size_t affordable(size_t most)
 {
-	double free = number_in("/proc/meminfo", "MemAvailable: %lf", 0) * 1024;
-	double left = left_in_cgroup();
+	double kib = number_in("/proc", "meminfo", "MemAvailable: %lf", 0);
+	double left = left_in_cgroups("/proc/self/cgroup", "/sys/fs/cgroup");
+	double quarter = smaller(kib * 1024, left) / 4;
 
-	if (left < free)
-		free = left;
-	if (most < free / 4)
-		return most;
-	return (size_t)(free / 4) / MIB * MIB;
+	return most < quarter ? most : (size_t)quarter / MIB * MIB;
 }
 
 bool is_large(size_t bytes)

@@ -20,6 +20,13 @@ void fastest(void (*call)(int which), int count, double *least);
  * or less where a quarter of what is available is less. */
 size_t affordable(size_t most);
 
+/*
+ * What control groups leave of their memory to a process, in bytes: a container has
+ * a limit of its own. list is the process's /proc/PID/cgroup, whose lines are
+ * "number:controllers:path"; root is where the groups are mounted.
+ */
+double left_in_cgroups(const char *list, const char *root);
+
 /* Is a parent of so many bytes large enough to tell what a fork of it costs? */
 bool is_large(size_t bytes);
 

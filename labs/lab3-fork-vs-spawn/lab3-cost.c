@@ -59,6 +59,7 @@ static pid_t start_by_posix_spawn(void)
 /* endregion */
 
 #define SIZES	3
+#define LEAST	(8 * MIB) /* of a large parent: an eighth of it is the middle */
 #define METHODS 3
 
 static const struct {
@@ -110,16 +111,16 @@ static void measure(size_t bytes, double took[METHODS])
 	free_memory(memory, bytes);
 }
 
-static void draw(const size_t size[SIZES], double took[SIZES][METHODS])
+static void draw(int sizes, const size_t size[], double took[][METHODS])
 {
 	double most = 0;
 	char label[40];
 
-	for (int s = 0; s < SIZES; s++)
+	for (int s = 0; s < sizes; s++)
 		for (int m = 0; m < METHODS; m++)
 			if (took[s][m] > most)
 				most = took[s][m];
-	for (int s = 0; s < SIZES; s++)
+	for (int s = 0; s < sizes; s++)
 		for (int m = 0; m < METHODS; m++) {
 			snprintf(label, sizeof(label), "%5zu MiB  %s",
 				 size[s] / MIB, methods[m].name);
@@ -147,14 +148,16 @@ void play_cost(void)
 {
 	size_t large = affordable(max_rss);
 	size_t size[SIZES] = { 0, large / 8 / MIB * MIB, large };
+	int sizes = large < LEAST ? 1 : SIZES;
 	double took[SIZES][METHODS];
 	double *empty = took[0], *full = took[SIZES - 1];
 
-	for (int i = 0; i < SIZES; i++)
+	for (int i = 0; i < sizes; i++)
 		measure(size[i], took[i]);
 	play_for_the_picture(large);
-	draw(size, took);
-	show_break_even(large, empty, full);
+	draw(sizes, size, took);
+	if (sizes == SIZES)
+		show_break_even(large, empty, full);
 
 	conclude(empty[FORK] < empty[FORK_EXECVE] &&
 			 empty[FORK] < empty[POSIX_SPAWN],

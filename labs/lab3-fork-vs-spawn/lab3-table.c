@@ -237,6 +237,8 @@ static void show_table(const struct column columns[METHODS], size_t large)
 	snprintf(label, sizeof(label), "threads, here %d", count_threads());
 	ROW(label, "%d", saw->threads);
 	ROW("start, small", "%.2f ms", it->small * 1000);
+	if (large == 0)
+		return;
 	snprintf(label, sizeof(label), "start, %zu MiB", large / MIB);
 	ROW(label, "%.2f ms", it->large * 1000);
 }
@@ -287,6 +289,9 @@ void play_table(void)
 		conclude(fork->large >= 3 * spawn->large &&
 				 fork->large >= 3 * served->large,
 			 "fork follows the parent's size, the others do not");
+	else
+		show("%zu MiB are too few to tell the rest: --max-rss, memory",
+		     large / MIB);
 	gate_open(&gate);
 	pthread_join(thread, NULL);
 	gate_close(&gate);

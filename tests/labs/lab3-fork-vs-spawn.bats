@@ -194,9 +194,12 @@ trace_program() {
 
 @test "cost, table: a parent too small to tell is told, and nothing concluded" {
 	run -0 lab 3 cost table --max-rss=1M
-	assert_line --partial "too few to tell"
+	assert_equal "$(grep -c "too few to tell" <<<"$output")" 2
 	refute_line --partial "posix_spawn is cheaper"
 	refute_line --partial "follows the parent's size"
+	# No line with a slope over next to nothing, and no bars of such a parent.
+	refute_line --partial "break-even"
+	assert_equal "$(grep -c '^ .* MiB  .* ms$' <<<"$output")" 3
 }
 
 @test "cost: bars of plain ASCII where the locale is not UTF-8" {
