@@ -96,6 +96,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/obj/tests/support.o \
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(libraries) $(LDLIBS) -lcmocka -lpthread -ldl
 
+# The C side of tests/connection.bats.
+$(BUILD)/interop: $(call objects,tests/interop) $(BUILD)/libmp.a
+	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
+		$(LDLIBS) -lpthread -ldl
+
 $(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(libraries) $(LDLIBS) -lpthread -ldl
@@ -135,10 +140,10 @@ $(labs:=-valgrind): %-valgrind: programs
 .PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
 cmocka: $(cmocka)
 
-test: programs cmocka ## runs the tests, under a minute
+test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka ## the same tests with their storms at full length
+faults: programs cmocka $(BUILD)/interop ## the same tests with their storms at full length
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes

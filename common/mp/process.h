@@ -64,6 +64,7 @@ struct mp_process {
 	pid_t parent; /* who started it, and alone can join it; 0: nobody can */
 	bool ended;   /* and reaped: the pid may be somebody else's by now */
 	int status;   /* waitpid(2)'s status word, once ended */
+	int sentinel; /* of a fork server's child alone, see forkserver.h */
 };
 
 /*

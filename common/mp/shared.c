@@ -31,6 +31,14 @@ static int is_mapped(const struct mp_shared *shared)
 	return shared->address != NULL && shared->image == this_image();
 }
 
+/* Two file systems may each have a file of that number. */
+static int is_our_file(const struct mp_shared *shared,
+		       const struct stat *status)
+{
+	return status->st_dev == shared->device &&
+	       status->st_ino == shared->inode;
+}
+
 /* region: map */
 /* Maps the open file; its descriptor stays the caller's. */
 static int map(struct mp_shared *shared, int fd)
@@ -51,6 +59,7 @@ static int map(struct mp_shared *shared, int fd)
 	if (address == MAP_FAILED)
 		return -1;
 	shared->address = address;
+	shared->device = status.st_dev;
 	shared->inode = status.st_ino;
 	shared->image = this_image();
 	return 0;
@@ -163,12 +172,12 @@ static int attach_by_name(struct mp_shared *shared)
 	return answer;
 }
 
-/* The number may be somebody else's in this process: the inode tells. */
+/* The number may be somebody else's in this process: then it is another file. */
 static int attach_by_descriptor(struct mp_shared *shared)
 {
 	struct stat status;
 
-	if (fstat(shared->fd, &status) < 0 || status.st_ino != shared->inode) {
+	if (fstat(shared->fd, &status) < 0 || !is_our_file(shared, &status)) {
 		errno = EBADF;
 		return -1;
 	}
@@ -187,15 +196,39 @@ int mp_shared_attach(struct mp_shared *shared)
 }
 /* endregion */
 
+int mp_shared_resize(struct mp_shared *shared, size_t size)
+{
+	struct stat status;
+	void *address;
+
+	if (check_size(size) < 0 || fstat(shared->fd, &status) < 0)
+		return -1;
+	if ((size_t)status.st_size < size && ftruncate(shared->fd, size) < 0)
+		return -1;
+	address = mremap(shared->address, shared->size, size, MREMAP_MAYMOVE);
+	if (address == MAP_FAILED)
+		return -1;
+	shared->address = address;
+	shared->size = size;
+	return 0;
+}
+
 int mp_shared_unlink(struct mp_shared *shared)
 {
 	char path[sizeof(FOLDER "/") + NAME_MAX];
+	struct stat status;
 
 	if (shared->creator != getpid()) {
 		errno = EPERM;
 		return -1;
 	}
-	if (path_of(shared->name, path) < 0 || unlink(path) < 0)
+	if (path_of(shared->name, path) < 0 || lstat(path, &status) < 0)
+		return -1;
+	if (!is_our_file(shared, &status)) {
+		errno = ENOENT; /* rm(1), and somebody made the name anew */
+		return -1;
+	}
+	if (unlink(path) < 0)
 		return -1;
 	shared->creator = 0;
 	return 0;

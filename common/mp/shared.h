@@ -24,7 +24,8 @@ struct mp_shared {
 	void *address;	/* where it is in this process */
 	size_t size;	/* bytes, as asked for */
 	int fd;		/* of a nameless one, for MP_KEEP; else -1 */
-	ino_t inode;	/* which file that is, whatever its number */
+	dev_t device;	/* which file that is, whatever its number: */
+	ino_t inode;	/* see stat(2) */
 	uint64_t image; /* the program image that address is good for */
 	pid_t creator;	/* of the name, which it alone removes */
 	char name[MP_SHARED_NAME_SIZE]; /* below /dev/shm; empty: nameless */
@@ -62,8 +63,16 @@ int mp_shared_create(struct mp_shared *shared, const char *name, size_t size);
 int mp_shared_attach(struct mp_shared *shared);
 
 /*
+ * Makes nameless memory larger, or follows another process that did: maps size
+ * bytes, at another address perhaps. The file never gets smaller.
+ * -1: EINVAL (size is 0), ENOMEM, EFBIG; it is then as it was.
+ */
+int mp_shared_resize(struct mp_shared *shared, size_t size);
+
+/*
  * Removes the name; who has the memory, keeps it. Python: unlink().
- * -1: EPERM if this process did not create it, ENOENT if the name is gone.
+ * -1: EPERM if this process did not create it, or has removed it; ENOENT if the
+ * name is gone, or another's by now.
  */
 int mp_shared_unlink(struct mp_shared *shared);
 

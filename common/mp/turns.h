@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "lock.h"
 
+/* region: turns */
 /* How far a stream is. Anything else is the errno that broke it. */
 #define WHOLE  0    /* between two frames */
 #define INSIDE (-1) /* in the middle of one */
@@ -33,6 +34,7 @@ struct connection_turns {
 /* In the first and the fourth byte of head: nothing has been read there. No
  * length begins with it. */
 #define NO_HEAD 0xe3
+/* endregion */
 
 /* Makes both streams, WHOLE. */
 void turns_place(struct connection_turns *turns);

@@ -17,7 +17,7 @@
 
 #define LINE 512 /* bytes; longer ones are cut, to stay one write */
 
-static const char *speaker;
+static _Thread_local const char *speaker;
 static struct conclusion *list;
 static int count;
 static const char *scene_now;

@@ -15,6 +15,7 @@
 #include "deadline.h"
 #include "export.h"
 #include "gate.h"
+#include "measure.h"
 #include "memory.h"
 #include "options.h"
 #include "say.h"

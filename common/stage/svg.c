@@ -1,8 +1,10 @@
 /* svg.c - the timeline as a picture; see svg.h. */
 #include "svg.h"
 
+#include "check.h"
 #include "picture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* All in the units of the picture, which are pixels at its own size. */
@@ -184,10 +186,10 @@ static double first_inside(const struct picture *picture, size_t outer)
 {
 	const struct span *spans = picture->spans;
 
-	for (size_t i = outer + 1; i < picture->span_count; i++)
+	for (size_t i = outer + 1;
+	     i < picture->span_count && spans[i].begin < spans[outer].end; i++)
 		if (spans[i].pid == spans[outer].pid &&
-		    spans[i].depth > spans[outer].depth &&
-		    spans[i].begin < spans[outer].end)
+		    spans[i].depth > spans[outer].depth)
 			return x_of(picture, spans[i].begin);
 	return WIDTH;
 }
@@ -292,16 +294,34 @@ static void write_panel(FILE *file, const struct panel *panel,
 	fprintf(file, "</g>\n");
 }
 
+/* The pictures of all panels, in memory that the caller frees. */
+static struct picture *make_pictures(const struct panel *panels, size_t count)
+{
+	struct picture *pictures = calloc(count + 1, sizeof(*pictures));
+	size_t same;
+
+	if (pictures == NULL)
+		die("svg_write");
+	for (size_t i = 0; i < count; i++)
+		picture_make(&pictures[i], &panels[i].record);
+	for (size_t i = 0; i < count; i += same) {
+		same = 1;
+		while (panels[i].group != 0 && i + same < count &&
+		       panels[i + same].group == panels[i].group)
+			same++;
+		pictures_align(&pictures[i], same);
+	}
+	return pictures;
+}
+
 void svg_write(FILE *file, const struct panel *panels, size_t count)
 {
+	struct picture *pictures = make_pictures(panels, count);
 	double height = 0, y = 0;
-	struct picture picture;
 
-	for (size_t i = 0; i < count; i++) {
-		picture_make(&picture, &panels[i].record);
-		height += picture.span_count > 0 ? height_of(&picture) : 0;
-		picture_free(&picture);
-	}
+	for (size_t i = 0; i < count; i++)
+		if (pictures[i].span_count > 0)
+			height += height_of(&pictures[i]);
 	height = height > 0 ? height : ROW;
 	fprintf(file,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
@@ -310,13 +330,13 @@ void svg_write(FILE *file, const struct panel *panels, size_t count)
 		"<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
 		WIDTH, height, WIDTH, height, style, WIDTH, height);
 	for (size_t i = 0; i < count; i++) {
-		picture_make(&picture, &panels[i].record);
-		if (picture.span_count > 0) {
-			write_panel(file, &panels[i], &picture, y);
-			y += height_of(&picture);
+		if (pictures[i].span_count > 0) {
+			write_panel(file, &panels[i], &pictures[i], y);
+			y += height_of(&pictures[i]);
 		}
-		picture_free(&picture);
+		picture_free(&pictures[i]);
 	}
+	free(pictures);
 	if (y == 0)
 		write_line(file, MARGIN, 20, WIDTH, "text",
 			   "Nothing was recorded.");

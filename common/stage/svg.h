@@ -13,6 +13,7 @@ struct panel {
 	const char *title;
 	const char *subtitle;
 	struct record record;
+	int group; /* those of one group are over one axis; 0: of none */
 };
 
 /*

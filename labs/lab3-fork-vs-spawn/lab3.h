@@ -46,16 +46,6 @@ void ask(enum mp_method method, mp_target *target, void *args, size_t args_size,
 
 extern size_t max_rss; /* --max-rss: the largest parent that it measures */
 
-/* Bytes of memory that this process can touch without hurting the machine:
- * max_rss, or less where a quarter of what is available is less. */
-size_t affordable(void);
-
-/* The minimum of several, in seconds. */
-double fastest(void (*call)(void));
-
-/* Is a parent of so many bytes large enough to tell fork from spawn by? */
-bool is_large(size_t bytes);
-
 /* --- the scenes -------------------------------------------------------- */
 
 void play_no_guard(void);	  /* lab3-guard.c */

@@ -218,6 +218,31 @@ def queue_large(name):
     process.join()
 
 
+# --- the pool -----------------------------------------------------------------------
+
+
+def square(x):
+    return x * x
+
+
+@row('pool-map-default', 'pool-map-chunk1')
+def pool_map(name):
+    count, chunk = (1000000, None) if name.endswith('default') else (50000, 1)
+    numbers = list(range(count))
+    with fork.Pool(4) as pool:
+        yield lambda: pool.map(square, numbers, chunk), count
+
+
+def open_and_terminate():
+    with fork.Pool(8):
+        pass
+
+
+@row('pool-open-terminate')
+def pool_open_terminate(name):
+    yield open_and_terminate, 1
+
+
 def main():
     now, stack = None, ExitStack()
     for line in sys.stdin:
