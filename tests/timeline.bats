@@ -68,11 +68,35 @@ trace() { # LAB SCENE...: the run's trace is in $trace
 	svg=$BATS_TEST_TMPDIR/run.svg
 	run -0 lab 2 join daemon --svg="$svg"
 	run -0 python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$svg"
-	for title in join daemon "Who did what when"; do
+	for title in join daemon "Who did what when: join, daemon"; do
 		run -0 grep -q "<title>$title</title>" "$svg"
 	done
 	run -0 grep -q 'prefers-color-scheme: dark' "$svg"
 	run -1 grep -E 'href|@import|url\(http' "$svg"
+}
+
+@test "--svg: messages are a picture, though nobody began anything" {
+	run -0 lab 3 by-hand --svg="$BATS_TEST_TMPDIR/run.svg"
+	run -0 grep -c '<title>message</title>' "$BATS_TEST_TMPDIR/run.svg"
+	assert_output 2
+	run -0 grep '^<title>' "$BATS_TEST_TMPDIR/run.svg"
+	assert_line "<title>Who did what when: by-hand</title>"
+	assert_line "<title>by-hand</title>"
+	run -1 grep 'Nothing was recorded' "$BATS_TEST_TMPDIR/run.svg"
+}
+
+@test "--svg: table shows who looked around, and not what is measured afterwards" {
+	run -0 lab 3 table --max-rss=1M --svg="$BATS_TEST_TMPDIR/run.svg" --trace="$BATS_TEST_TMPDIR/run.json"
+	for name in fork spawn forkserver; do
+		run -0 grep -c "<title>MainProcess: $name, " "$BATS_TEST_TMPDIR/run.svg"
+		assert_output 1
+	done
+	run -0 grep -c ': looks around, ' "$BATS_TEST_TMPDIR/run.svg"
+	assert_output 3
+	# The last event of the run is behind the measuring; the axis ends well before.
+	axis=$(sed -n 's/.*text-anchor="end">\([0-9.]*\) ms<.*/\1/p' "$BATS_TEST_TMPDIR/run.svg")
+	run -0 jq --argjson axis "$axis" '([.traceEvents[].ts // 0] | max) > 3000 * $axis' "$BATS_TEST_TMPDIR/run.json"
+	assert_output true
 }
 
 @test "--svg: a scene that records nothing is a picture that says so" {

@@ -160,11 +160,14 @@ static void write_span(FILE *file, const struct picture *picture,
 	if (row >= shown_rows(picture))
 		return;
 	width = width < 1.5 ? 1.5 : width;
+	fprintf(file, "<g><title>");
+	write_text(file, picture->rows[row].name);
+	fprintf(file, ": ");
+	write_text(file, span->name);
 	fprintf(file,
-		"<g><title>%s: %s, %.3f ms%s</title>"
+		", %.3f ms%s</title>"
 		"<rect class=\"c%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 		"height=\"%.1f\" rx=\"2\"%s/>\n",
-		picture->rows[row].name, span->name,
 		milliseconds(span->begin, span->end),
 		span->open ? ", never ended" : "",
 		picture_name(picture, span->name) % COLOURS, x, y, width,
@@ -226,12 +229,14 @@ static void write_marks(FILE *file, const struct picture *picture,
 		if (event == NULL || event->kind != EVENT_MARK)
 			continue;
 		row = picture_row(picture, event->pid);
-		if (row < shown_rows(picture))
-			fprintf(file,
-				"<path class=\"text\" d=\"M%.1f %.1f l4 5 l-4 5 "
-				"l-4 -5 z\"><title>%s</title></path>\n",
-				x_of(picture, event->time),
-				y_of(row) + ROW / 2.0 - 5, event->name);
+		if (row >= shown_rows(picture))
+			continue;
+		fprintf(file,
+			"<path class=\"text\" d=\"M%.1f %.1f l4 5 l-4 5 l-4 -5 "
+			"z\"><title>",
+			x_of(picture, event->time), y_of(row) + ROW / 2.0 - 5);
+		write_text(file, event->name);
+		fprintf(file, "</title></path>\n");
 	}
 }
 
@@ -314,23 +319,43 @@ static struct picture *make_pictures(const struct panel *panels, size_t count)
 	return pictures;
 }
 
+/* What it is a picture of, for screen readers. */
+static void write_title(FILE *file, const struct panel *panels,
+			const struct picture *pictures, size_t count)
+{
+	const char *before = ": ";
+
+	fprintf(file, "<title>Who did what when");
+	for (size_t i = 0; i < count; i++) {
+		if (pictures[i].row_count == 0 ||
+		    (i > 0 &&
+		     strcmp(panels[i].title, panels[i - 1].title) == 0))
+			continue;
+		fprintf(file, "%s", before);
+		write_text(file, panels[i].title);
+		before = ", ";
+	}
+	fprintf(file, "</title>\n");
+}
+
 void svg_write(FILE *file, const struct panel *panels, size_t count)
 {
 	struct picture *pictures = make_pictures(panels, count);
 	double height = 0, y = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (pictures[i].span_count > 0)
+		if (pictures[i].row_count > 0)
 			height += height_of(&pictures[i]);
 	height = height > 0 ? height : ROW;
 	fprintf(file,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
-		"height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n"
-		"<title>Who did what when</title>\n%s"
-		"<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
-		WIDTH, height, WIDTH, height, style, WIDTH, height);
+		"height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n",
+		WIDTH, height, WIDTH, height);
+	write_title(file, panels, pictures, count);
+	fprintf(file, "%s<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
+		style, WIDTH, height);
 	for (size_t i = 0; i < count; i++) {
-		if (pictures[i].span_count > 0) {
+		if (pictures[i].row_count > 0) {
 			write_panel(file, &panels[i], &pictures[i], y);
 			y += height_of(&pictures[i]);
 		}
