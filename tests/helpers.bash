@@ -31,8 +31,11 @@ teardown() {
 		printf '%s\n' "${output:-}" "${stderr:-}" | head -n 60
 		echo "Rerun just this: make test ARGS='$BATS_TEST_FILENAME -f \"$BATS_TEST_DESCRIPTION\"'"
 	fi
-	no_process_left
-	no_memory_left
+	# bats ignores what fails in here, but for the status at the end.
+	local clean=0
+	no_process_left || clean=1
+	no_memory_left || clean=1
+	return $clean
 }
 
 # The processes of this test that run one of our programs, or one it built itself.

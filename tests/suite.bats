@@ -20,6 +20,29 @@ start_lab() { # COMMAND...
 	wait "$lab" || assert_equal $? 137
 }
 
+@test "a test that leaves something over fails, be it a process or memory" {
+	sed 's/^TEST/@test/' >"$BATS_TEST_TMPDIR/leaves.bats" <<-END
+		load $TOP/tests/helpers
+		TEST "a process" {
+		    "$BUILD/lab2" join --timeout=5 >/dev/null 2>&1 3>&- &
+		    until [ -n "\$(our_processes)" ]; do sleep 0.01; done
+		}
+		TEST "memory" {
+		    sh -c 'exit' &
+		    wait \$!
+		    touch /dev/shm/lab0-x-\$!
+		    ln -s lab0-x-\$! "$BATS_TEST_TMPDIR/memory"
+		}
+		TEST "nothing" { true; }
+	END
+	PATIENCE=0 run -1 timeout -k 2 30 bats "$BATS_TEST_TMPDIR/leaves.bats"
+	rm "/dev/shm/$(readlink "$BATS_TEST_TMPDIR/memory")"
+	assert_line "not ok 1 a process"
+	assert_line --partial "processes left over"
+	assert_line "not ok 2 memory"
+	assert_line "ok 3 nothing"
+}
+
 @test "a process of others is let alone" {
 	start_lab env -u LAB_TEST "$BUILD/lab2"
 	other=$lab

@@ -18,6 +18,7 @@
 #include "measure.h"
 #include "memory.h"
 #include "options.h"
+#include "program.h"
 #include "say.h"
 #include "timeline.h"
 

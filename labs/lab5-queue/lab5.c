@@ -11,6 +11,7 @@
  *	lab5-flow.c	full and empty; who ends with messages of his in it
  *	lab5-killed.c	killed at chosen moments, and lab5-storm.c: at any
  *	lab5-steps.c	killed after each instruction
+ *	lab5-woken.c	killed with a wake-up in its hands
  *	lab5-message.c	what these share
  */
 #include "lab5.h"
@@ -194,6 +195,8 @@ static const struct scene scenes[] = {
 	{ "every-instruction",
 	  "put is killed after its 1st, 2nd, ... instruction: is it in?",
 	  play_every_instruction },
+	{ "woken", "a sleeper is woken, and killed at once: is its wake lost?",
+	  play_woken },
 	{ 0 }
 };
 

@@ -29,6 +29,9 @@ void play_storm(void); /* the second half of `killed` */
 /* lab5-steps.c */
 void play_every_instruction(void);
 
+/* lab5-woken.c */
+void play_woken(void);
+
 /* lab5-message.c: a message that shows whether it is whole */
 
 /* Fills size bytes, sizeof(uint64_t) at least, by a number. */

@@ -615,7 +615,7 @@ static void close_is_a_release_and_no_more(void **state)
 	assert_int_equal(ask(&lock), 1);
 
 	assert_int_equal(mp_lock_acquire(&lock, 0), 0);
-	pid = start_asking(&lock, -1);
+	pid = start_asking(&lock, LONG);
 	wait_until_asleep(pid);
 	mp_lock_close(&lock);
 	assert_int_equal(end_of(pid), 0);
