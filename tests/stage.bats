@@ -29,6 +29,8 @@ setup_file() {
 		refused "$number" "'--bogus' is no option" --bogus
 		refused "$number" "'--bogus=1' is no option" --bogus=1
 		refused "$number" "'-x' is no option" -x
+		refused "$number" "'-x' is no option" --step -xy
+		refused "$number" "'-.' is no option" --step $'-\x1fy'
 		refused "$number" "'bogus' is no scene" bogus
 		refused "$number" "'' is no scene" ""
 		refused "$number" "'bogus' is no scene" program bogus
