@@ -274,6 +274,33 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
 }
 
+/* Of spans in spans in spans the inmost are left out, but their ends are known. */
+static void many_spans_in_each_other_end_as_they_should(void **state)
+{
+	struct record record = begin(200);
+	size_t count;
+	struct span *spans;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		span_begin("in");
+	for (int i = 0; i < 49; i++)
+		span_end();
+	mark("only the first is open");
+	usleep(1000);
+	span_end();
+	span_begin("behind");
+	span_end();
+	spans = record_spans(&record, &count);
+	assert_int_equal(count, 17);
+	for (size_t i = 0; i < count; i++)
+		assert_false(spans[i].open);
+	assert_true(spans[0].end >= spans[1].end + 1000000);
+	assert_string_equal(spans[count - 1].name, "behind");
+	assert_int_equal(spans[count - 1].depth, 0);
+	free(spans);
+}
+
 /* --- who records ---------------------------------------------------------------- */
 
 /* A spawned child has no descriptor but 0 to 2: recording adds none. */
@@ -724,6 +751,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_killed_process_holds_up_nobody),
 		cmocka_unit_test(a_span_without_end_is_open),
 		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
+		cmocka_unit_test(many_spans_in_each_other_end_as_they_should),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
 		cmocka_unit_test(a_thread_is_a_row_of_its_own),
