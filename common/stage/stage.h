@@ -19,6 +19,7 @@
 #include "memory.h"
 #include "options.h"
 #include "program.h"
+#include "progress.h"
 #include "say.h"
 #include "timeline.h"
 

@@ -165,7 +165,7 @@ at_once_is() {
 	for cpus in 0-63 0; do
 		run -0 timeout -k 2 30 taskset -c $cpus "$BUILD/lab6" barging
 		assert_all_held
-		[[ $output =~ again\ in\ ([0-9]+)\ of ]]
+		[[ $output =~ had\ it\ in\ ([0-9]+)\ of ]]
 		[ "${BASH_REMATCH[1]}" -ge 1 ] && [ "${BASH_REMATCH[1]}" -le 100 ]
 	done
 }
