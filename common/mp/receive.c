@@ -28,8 +28,11 @@ static ssize_t read_some(const struct mp_connection *from, void *to,
 	return n;
 }
 
-/* Reads bytes that must follow: here the end of the file comes too early. A
- * death would take some of them with it: so the stream is INSIDE by then. */
+/*
+ * Reads bytes that must follow: here the end of the file comes too early. They
+ * go where nobody else finds them. So the stream is INSIDE before they are
+ * taken: who is killed just behind the read leaves no other word of it.
+ */
 static int read_rest(const struct mp_connection *from, void *to, size_t size,
 		     double deadline)
 {
@@ -44,7 +47,7 @@ static int read_rest(const struct mp_connection *from, void *to, size_t size,
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			errno = EPROTO;
 		if (n <= 0) {
-			*state = before;
+			*state = before; /* nothing was taken */
 			return -1;
 		}
 		before = INSIDE;
