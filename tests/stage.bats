@@ -143,6 +143,15 @@ ends_well() {
 	no_memory_left
 }
 
+@test "the legend of each chart tells of just what its rows show" {
+	charts=0
+	for run in "$plays"/*.utf8; do
+		run -0 tests/legends <"$run"
+		charts=$((charts + output))
+	done
+	[ "$charts" -ge 5 ] || fail "just $charts charts"
+}
+
 @test "a full run as a trace is JSON, with names for all its processes" {
 	for trace in "$plays"/*.json; do
 		run -0 jq '([.traceEvents[].pid] | unique) - [.traceEvents[] |
