@@ -58,7 +58,7 @@ static void kill_worker(pid_t pid)
 }
 
 /* region: killed-map */
-/* In the parent. All but two are done, one of which is lost, and worker 2 is held
+/* In the parent. All but two are done, one of which is lost, and one is held
  * in the other: so somebody else did these. */
 static void let_worker_2_go(size_t item, const void *result, void *done)
 {

@@ -145,9 +145,9 @@ static double reached(const struct row *row)
 }
 
 /*
- * A busy machine makes runs slower, and none faster. If it had a quiet moment for
- * the loops and none for the pool, the row from which we conclude is begun anew:
- * until both have had one, or neither. A pool that is slow of itself stays slow.
+ * A busy machine makes runs slower, and none faster. If it had a quiet moment
+ * for the loops and none for the pool, the row from which we conclude is begun
+ * anew: until both have had one, or neither. A slow pool stays slow.
  */
 static void measure_all(int count, struct row *judged)
 {

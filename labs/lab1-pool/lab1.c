@@ -58,6 +58,8 @@ int count_squares(const int *results, int count)
 
 /* --- program ----------------------------------------------------------- */
 
+/* Half a page wide: in the chapter these stand beside the Python. */
+/* clang-format off */
 /* region: f */
 int f(const void *item, void *result)
 {
@@ -82,10 +84,12 @@ static void play_program(void)
 	check(mp_pool_open(&p));
 	if (check(mp_pool_map(&p, &map)) > 0)
 		errx(1, "a worker was killed");
-	printf("[%d, %d, %d]\n", y[0], y[1], y[2]);
+	printf("[%d, %d, %d]\n",
+		y[0], y[1], y[2]);
 	mp_pool_terminate(&p);
 }
 /* endregion */
+/* clang-format on */
 
 /* --- by-hand ----------------------------------------------------------- */
 
