@@ -48,7 +48,7 @@ static void print_bounds(char *text, size_t room, const struct option_row *row)
 	if (row->kind == OPTION_SIZE)
 		snprintf(text, room, "%s to %s", min, max);
 	else
-		snprintf(text, room, "%g to %g", row->min, row->max);
+		snprintf(text, room, "%.9g to %.9g", row->min, row->max);
 }
 
 /* What a row takes, in words: "seconds from 0 to 60". */
