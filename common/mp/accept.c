@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct peer {
@@ -184,7 +185,8 @@ static int take_stranger(struct mp_listener *it,
 				       errno == EINVAL
 			       ? -1
 			       : 0;
-	send_at_once(fd);
+	if (strncmp(it->bound, "tcp:", 4) == 0)
+		send_at_once(fd);
 	if (it->authkey == NULL)
 		return welcome(it, connection, fd);
 	return add_peer(it, fd, connection);

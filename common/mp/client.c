@@ -71,7 +71,8 @@ int mp_client(struct mp_connection *connection, const char *text,
 		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	send_at_once(fd);
+	if (address.any.sa_family == AF_INET)
+		send_at_once(fd);
 	if (connect_until(fd, &address, deadline) == 0 &&
 	    (authkey == NULL || authenticate(fd, authkey, deadline) == 0) &&
 	    mp_connection_open(connection, fd) == 0)

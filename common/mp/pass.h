@@ -19,7 +19,7 @@
 
 #include "connection.h"
 
-#define MP_DESCRIPTORS_MAX 253 /* in a message: the system's limit */
+#define MP_DESCRIPTORS_MAX 253 /* in a message: the limit of the system */
 
 /*
  * Sends a message with descriptors. They stay open here; the caller may close

@@ -170,10 +170,11 @@ static void take_request(struct server *it)
 	struct forkserver_request request;
 	int fds[FORKSERVER_MOST];
 	size_t count = FORKSERVER_MOST;
+	int flags = 0;
 	pid_t pid = -1;
 
-	if (receive_rights(it->socket, &request, sizeof(request), fds, &count) <
-	    (ssize_t)sizeof(request)) {
+	if (receive_rights(it->socket, &request, sizeof(request), fds, &count,
+			   &flags) < (ssize_t)sizeof(request)) {
 		retire(it); /* nobody is left who could ask */
 		return;
 	}

@@ -16,17 +16,17 @@ int send_rights(int socket, const void *message, size_t size, const int *fds,
 {
 	union control control = { 0 };
 	struct iovec body = { (void *)message, size };
-	struct msghdr all = { .msg_iov = &body,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen =
-				      CMSG_SPACE(count * sizeof(int)) };
+	struct msghdr all = { .msg_iov = &body, .msg_iovlen = 1 };
 	ssize_t sent;
 
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	if (count > 0) {
+		all.msg_control = &control;
+		all.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	}
 	do
 		sent = sendmsg(socket, &all, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
@@ -34,7 +34,7 @@ int send_rights(int socket, const void *message, size_t size, const int *fds,
 }
 
 ssize_t receive_rights(int socket, void *message, size_t size, int *fds,
-		       size_t *count)
+		       size_t *count, int *flags)
 {
 	union control control;
 	struct iovec body = { message, size };
@@ -47,12 +47,13 @@ ssize_t receive_rights(int socket, void *message, size_t size, int *fds,
 	ssize_t received;
 
 	do
-		received = recvmsg(socket, &all, 0);
+		received = recvmsg(socket, &all, *flags);
 	while (received < 0 && errno == EINTR);
 	header = received < 0 ? NULL : CMSG_FIRSTHDR(&all);
 	*count = header == NULL
 			 ? 0
 			 : (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	*flags = all.msg_flags;
 	if (*count > 0)
 		memcpy(fds, CMSG_DATA(header), *count * sizeof(int));
 	return received;

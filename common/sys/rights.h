@@ -23,13 +23,14 @@ int send_rights(int socket, const void *message, size_t size, const int *fds,
 		size_t count);
 
 /*
- * Waits for one message. *count is the room in fds, and then how many came: fewer
- * than were sent where this process has no more numbers left. They are not
- * close-on-exec.
+ * Waits for one message. *count is the room in fds, and then how many came.
+ * *flags is 0 or MSG_CMSG_CLOEXEC, for descriptors that are close-on-exec; then
+ * it has MSG_CTRUNC if more were sent than came, because there was no room for
+ * them, or this process has no more numbers left.
  * The size of the message, 0 if nobody is left to send, or -1: ECONNRESET, or
  * another errno of recvmsg(2) but EINTR.
  */
 ssize_t receive_rights(int socket, void *message, size_t size, int *fds,
-		       size_t *count);
+		       size_t *count, int *flags);
 
 #endif

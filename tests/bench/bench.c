@@ -133,7 +133,8 @@ static double ask_python(const char *what)
 
 static const struct row *const tables[] = { process_rows,    stage_rows,
 					    connection_rows, lock_rows,
-					    queue_rows,	     pool_rows };
+					    queue_rows,	     pool_rows,
+					    socket_rows };
 
 static void keep_least(double *least, double took)
 {
@@ -231,7 +232,12 @@ static void print_notes(void)
 	       "the queue has 2 MiB.\n"
 	       "pool: with 4 workers, of 64-bit integers; speedup: how many "
 	       "times faster than one\nworker's loop, with 100 us of work an "
-	       "item; bare: by as many forked loops.\n");
+	       "item; bare: by as many forked loops.\n"
+	       "socket, bare: the same frames, the same handshake, by "
+	       "blocking calls; all on one CPU.\nconnect-auth: connect, "
+	       "handshake, one round trip, close.\n"
+	       "pass-64MiB: a descriptor, mapped there; bare: the same "
+	       "64 MiB by their bytes.\n");
 }
 
 /* The folder of this program. */

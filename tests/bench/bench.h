@@ -23,7 +23,7 @@ struct row {
 };
 
 extern const struct row process_rows[], stage_rows[], connection_rows[],
-	lock_rows[], queue_rows[], pool_rows[];
+	lock_rows[], queue_rows[], pool_rows[], socket_rows[];
 
 /* The path of this program. */
 extern char *program;
