@@ -191,6 +191,22 @@ failing() {
 	done
 }
 
+@test "one file for both is refused" {
+	run -2 --separate-stderr lab 2 join --trace="$BATS_TEST_TMPDIR/f" --svg="$BATS_TEST_TMPDIR/f"
+	assert_equal "$output" ""
+	assert_equal "$stderr" "lab2: --svg: '$BATS_TEST_TMPDIR/f' is where the trace goes"
+	[ ! -e "$BATS_TEST_TMPDIR/f" ]
+}
+
+@test "LAB_RUN that names no record: the file is let alone" {
+	for size in 0 10 10000; do
+		head -c "$size" /dev/zero >"$BATS_TEST_TMPDIR/file"
+		cp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/before"
+		LAB_RUN=$BATS_TEST_TMPDIR/file run -0 lab 3 --again mark 0
+		run -0 cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/before"
+	done
+}
+
 @test "--quiet: no lines, the exit status tells" {
 	run -0 lab 3 guard stdio --quiet
 	assert_output ""
