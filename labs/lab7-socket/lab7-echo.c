@@ -74,10 +74,13 @@ static int listen_and_echo(const struct mp_authkey *key)
 	struct mp_listener listener = { .address = listen_at, .authkey = key };
 	struct mp_connection conn;
 	pid_t me = getpid();
+	sigset_t before;
 
+	hold_signals(&before);
 	if (mp_listener_open(&listener) < 0)
 		return fail(listen_at, reason());
 	keep_file(&listener);
+	release_signals(&before);
 	signal(SIGCHLD, SIG_IGN); /* who ends is reaped at once */
 	show("listening at %s, until Ctrl-C", listener.bound);
 	for (;;) {

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-double patience = 0.3;
+double patience = 0.5;
 
 #ifdef HAVE_LIBCRYPTO
 

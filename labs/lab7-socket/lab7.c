@@ -356,6 +356,8 @@ static const struct scene scenes[] = {
 static const struct option_row options[] = {
 	{ "patience", OPTION_SECONDS, &patience, 0.05, 10,
 	  .help = "for a silent client in `authkey`" },
+	{ "memory", OPTION_SIZE, &memory_size, 1 << 20, 1 << 30,
+	  .help = "that crosses in `pass-descriptor`" },
 	{ "listen", OPTION_TEXT, &listen_at, .choices = "ADDRESS",
 	  .help = "echo; unix:PATH, unix:@NAME, tcp:HOST:PORT" },
 	{ "connect", OPTION_TEXT, &connect_to, .choices = "ADDRESS",
