@@ -207,13 +207,20 @@ static void lengthen_rows(struct picture *picture)
 	}
 }
 
+int add_once(const char **list, int count, int most, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(list[i], name) == 0)
+			return count;
+	if (count < most)
+		list[count++] = name;
+	return count;
+}
+
 static void add_name(struct picture *picture, const char *name)
 {
-	for (int i = 0; i < picture->name_count; i++)
-		if (strcmp(picture->names[i], name) == 0)
-			return;
-	if (picture->name_count < PICTURE_NAMES)
-		picture->names[picture->name_count++] = name;
+	picture->name_count = add_once(picture->names, picture->name_count,
+				       PICTURE_NAMES, name);
 }
 
 /* Row by row: who began first, of two processes, is often luck. */

@@ -684,7 +684,7 @@ static void records_share_one_axis(void **state)
 		"---------------#################                                \n"
 		"               0                           20.00"
 		"                        40.00 ms\n"
-		"               # works  - waits\n");
+		"               # works  - waits  . alive\n");
 }
 
 static void nothing_to_compare_is_no_trouble(void **state)
