@@ -5,6 +5,8 @@
 #include "handshake.h"
 #include "listener.h"
 
+#include <signal.h>
+
 #define PATIENCE 30 /* seconds: only a defect takes so long */
 #define LINE	 64 /* bytes of a text that is sent, its final 0 included */
 
@@ -30,8 +32,11 @@ struct folder {
 const char *folder_make(struct folder *folder);
 void folder_remove(struct folder *folder);
 
-/* The same for the file of a listener that has been opened, if it has one. */
+/* The same for the file of a listener, if it has one: opened while signals were
+ * held, so that no Ctrl-C comes between. */
+void hold_signals(sigset_t *before);
 void keep_file(const struct mp_listener *listener);
+void release_signals(const sigset_t *before);
 
 /* --- lab7-key.c ------------------------------------------------------------- */
 
@@ -46,6 +51,8 @@ extern double patience; /* --patience: seconds for a message of a handshake */
 void play_authkey(void);
 
 /* --- the others -------------------------------------------------------------- */
+
+extern size_t memory_size; /* --memory: that crosses in `pass-descriptor` */
 
 void play_pass_descriptor(void);
 void play_interop(void);

@@ -474,16 +474,23 @@ static void a_busy_listener_is_alive(void **state)
 
 #define TAKERS 8
 
-/* 0: this process got it, and has it for a while. 1: another one. */
-static _Noreturn void take_it(void)
+/* In a taker: reports 'y', and has it until it is told to end; or 'n'. */
+static _Noreturn void take_it(int go, int answers, int end)
 {
 	struct mp_listener it = { .address = path_address };
 	struct stat status;
+	char answer = '?';
 
-	if (mp_listener_open(&it) < 0)
-		_exit(errno == EADDRINUSE ? 1 : 2);
-	sleep_for(0.02);
-	_exit(stat(PATH, &status) == 0 && status.st_ino == it.inode ? 0 : 3);
+	read(go, &answer, 1); /* until it is closed */
+	if (mp_listener_open(&it) == 0)
+		answer = 'y';
+	else if (errno == EADDRINUSE)
+		answer = 'n';
+	write(answers, &answer, 1);
+	if (answer == 'n')
+		_exit(0);
+	read(end, &answer, 1);
+	_exit(stat(PATH, &status) < 0 || status.st_ino != it.inode);
 }
 
 /* All at once after a stale file: one gets it, and no living one loses it. */
@@ -491,27 +498,35 @@ static void one_of_many_takes_a_stale_file(void **state)
 {
 	(void)state;
 	for (int round = 0; round < rounds(200); round++) {
+		int go[2], answers[2], end[2], winners = 0;
 		pid_t pid[TAKERS];
-		int go[2], winners = 0;
+		char answer;
 
 		leave_a_stale_file();
 		assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(answers, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(end, O_CLOEXEC), 0);
 		for (int i = 0; i < TAKERS; i++) {
 			pid[i] = fork();
 			if (pid[i] == 0) {
 				close(go[1]);
-				read(go[0], &pid[i], 1);
-				take_it();
+				close(end[1]);
+				take_it(go[0], answers[1], end[0]);
 			}
 		}
 		close(go[0]);
 		close(go[1]);
 		for (int i = 0; i < TAKERS; i++) {
-			int how = end_of(pid[i]);
-
-			assert_in_range(how, 0, 1);
-			winners += how == 0;
+			assert_int_equal(read(answers[0], &answer, 1), 1);
+			assert_true(answer == 'y' || answer == 'n');
+			winners += answer == 'y';
 		}
+		close(end[1]);
+		for (int i = 0; i < TAKERS; i++)
+			assert_int_equal(end_of(pid[i]), 0);
+		close(end[0]);
+		close(answers[0]);
+		close(answers[1]);
 		assert_int_equal(winners, 1);
 		unlink(PATH);
 	}
