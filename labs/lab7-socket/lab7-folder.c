@@ -1,9 +1,9 @@
 /*
  * lab7-folder.c - socket files that nobody has to tidy up
  *
- * A socket file stays when its listener is killed. So whoever makes one starts a
- * keeper first: a process that waits at a pipe for the end of all that hold the
- * other end of it, and then removes what is left. Python has such a process,
+ * A socket file stays when its listener is killed. So whoever makes one starts
+ * a keeper first: a process that waits at a pipe for the end of all that hold
+ * the other end of it, and then removes what is left. Python has such a process,
  * too: multiprocessing.resource_tracker.
  */
 #include "lab7.h"
@@ -53,8 +53,8 @@ void release_signals(const sigset_t *before)
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-/* Starts it, signals being held. The end that it waits at; children of ours have
- * copies of it. */
+/* Starts it, signals being held. The end that it waits at; children of ours
+ * have copies of it. */
 static int start_keeper(const char *file, ino_t inode, const char *folder,
 			pid_t *pid)
 {
@@ -71,7 +71,7 @@ static int start_keeper(const char *file, ino_t inode, const char *folder,
 }
 /* endregion */
 
-/* A template for mkdtemp(3). A long TMPDIR leaves no room for a socket's name. */
+/* A template for mkdtemp(3). A long TMPDIR leaves no room for a name. */
 static void choose(struct folder *folder)
 {
 	static const char name[] = "lab7-XXXXXX/socket";
