@@ -161,6 +161,7 @@ pairs() {
 		/proc/99/fd|/proc/100/fd
 		I am 12|I am 7
 		█████ 1.0|██ 0.4
+		   █ start  ░ join|   ░ join  · alive
 	END
 	run -0 refresh --check
 	assert_output ""

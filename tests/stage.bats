@@ -29,6 +29,8 @@ setup_file() {
 		refused "$number" "'--bogus' is no option" --bogus
 		refused "$number" "'--bogus=1' is no option" --bogus=1
 		refused "$number" "'-x' is no option" -x
+		refused "$number" "'-x' is no option" --step -xy
+		refused "$number" "'-.' is no option" --step $'-\x1fy'
 		refused "$number" "'bogus' is no scene" bogus
 		refused "$number" "'' is no scene" ""
 		refused "$number" "'bogus' is no scene" program bogus
@@ -141,6 +143,15 @@ ends_well() {
 	no_memory_left
 }
 
+@test "the legend of each chart tells of just what its rows show" {
+	charts=0
+	for run in "$plays"/*.utf8; do
+		run -0 tests/legends <"$run"
+		charts=$((charts + output))
+	done
+	[ "$charts" -ge 5 ] || fail "just $charts charts"
+}
+
 @test "a full run as a trace is JSON, with names for all its processes" {
 	for trace in "$plays"/*.json; do
 		run -0 jq '([.traceEvents[].pid] | unique) - [.traceEvents[] |
@@ -203,6 +214,48 @@ ESCAPE=$'\033'
 	lab 3 shared-or-copied >"$BATS_TEST_TMPDIR/filed"
 	run -0 cmp "$BATS_TEST_TMPDIR/coloured" "$BATS_TEST_TMPDIR/piped"
 	run -0 cmp "$BATS_TEST_TMPDIR/filed" "$BATS_TEST_TMPDIR/piped"
+}
+
+# --- progress ----------------------------------------------------------------------------
+
+# What is left on a terminal: whatever the progress line wrote is erased.
+left_on_terminal() {
+	tr -d '\000' | sed "s/.*\r$ESCAPE\[K//; s/\r\$//"
+}
+
+@test "progress: a line on the terminal while a long scene runs, then erased" {
+	for words in "chunks|chunks: a map of 100000 items" "speedup|speedup: the work by 1"; do
+		TERM=xterm run -0 on_terminal -- "$BUILD/lab1" "${words%|*}" --color=never
+		assert_output --partial "$ESCAPE[K${words#*|}"
+		printf '%s\n' "$output" | left_on_terminal >"$BATS_TEST_TMPDIR/left"
+		run -1 grep -e "${words#*|}" -e "$ESCAPE" "$BATS_TEST_TMPDIR/left"
+		# A line each, as where there is no terminal.
+		lab 1 "${words%|*}" >"$BATS_TEST_TMPDIR/plain"
+		assert_equal "$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/left")" \
+			"$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/plain")"
+	done
+}
+
+@test "progress: on stderr alone, so no file holds it" {
+	# shellcheck disable=SC2016 # the inner shell's
+	TERM=xterm run -0 on_terminal -- sh -c '"$1" chunks >"$2"' - "$BUILD/lab1" "$BATS_TEST_TMPDIR/out"
+	assert_output --partial "$ESCAPE[Kchunks: a map"
+	assert_equal "$(left_on_terminal <<<"$output")" ""
+	run -1 grep -e "a map of" -e "$ESCAPE" "$BATS_TEST_TMPDIR/out"
+	# shellcheck disable=SC2016
+	TERM=xterm run -0 on_terminal -- sh -c '"$1" chunks 2>"$2"' - "$BUILD/lab1" "$BATS_TEST_TMPDIR/errors"
+	refute_output --partial "a map of"
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/errors")" ""
+	run -0 --separate-stderr lab 1 chunks
+	assert_equal "$stderr" ""
+}
+
+@test "progress: not with --quiet, not on a dumb terminal" {
+	TERM=xterm run -0 on_terminal -- "$BUILD/lab1" chunks --quiet
+	assert_output ""
+	TERM=dumb run -0 on_terminal -- "$BUILD/lab1" chunks
+	refute_output --partial "a map of"
+	refute_output --partial "$ESCAPE"
 }
 
 # --- --step ------------------------------------------------------------------------------

@@ -135,3 +135,13 @@ run_tests() {
 	run_tests -1 timeout -k 2 30 tests/run -f "nothing like that"
 	assert_equal "${lines[-1]}" "0 passed, 0 failed, 0 skipped"
 }
+
+# --- tests/valgrind -----------------------------------------------------------------
+
+@test "tests/valgrind: options go to the scene" {
+	run -0 timeout -k 2 60 make -s lab2-valgrind ARGS="zombie --color=never"
+	assert_output $'  ok    lab2 zombie\nvalgrind: 1 passed, 0 failed'
+	run -2 timeout -k 2 60 make -s lab2-valgrind ARGS="--timeout=soon zombie"
+	assert_line --partial "'soon' is not seconds"
+	assert_line "valgrind: 0 passed, 1 failed"
+}

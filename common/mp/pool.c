@@ -1,8 +1,8 @@
 /*
  * pool.c - the map of a pool, in the parent; see pool.h
  *
- * It writes the job, tells the workers to go, and listens until all are idle. If
- * one of them dies, it looks up in the job what that one was at.
+ * It writes the job, tells the workers to go, and listens until all are idle.
+ * If one of them dies, it looks up in the job what that one was at.
  */
 #include "pool.h"
 
@@ -38,7 +38,7 @@ size_t mp_pool_alive(const struct mp_pool *pool)
 	return alive;
 }
 
-/* --- chunks, and what became of them ---------------------------------------- */
+/* --- chunks, and what became of them ------------------------------------- */
 
 /* region: hand-on */
 /* The results of a chunk go to the caller's function, once. */
@@ -103,7 +103,7 @@ static void take_back(struct mp_pool *pool, size_t worker, int exitcode)
 }
 /* endregion */
 
-/* --- what the workers say ----------------------------------------------------- */
+/* --- what the workers say ------------------------------------------------ */
 
 /* region: heard */
 /* Any worker may write to its channel what it likes: EBADMSG is a lie. */
@@ -157,7 +157,7 @@ static int died(struct mp_pool *pool, size_t i)
 }
 /* endregion */
 
-/* --- opening and ending -------------------------------------------------------- */
+/* --- opening and ending -------------------------------------------------- */
 
 static size_t usable_cpus(void)
 {
@@ -258,7 +258,7 @@ int mp_pool_join(struct mp_pool *pool)
 	return 0;
 }
 
-/* --- the map ---------------------------------------------------------------------- */
+/* --- the map ------------------------------------------------------------- */
 
 /* So many bytes behind an offset, and the next offset. */
 static size_t lay_out(size_t *end, size_t count, size_t size)
@@ -276,10 +276,7 @@ static int write_job(struct mp_pool *pool, const struct mp_map *map)
 {
 	struct job head = { .count = map->count,
 			    .item_size = map->item_size,
-			    .result_size = map->results == NULL &&
-							   map->done == NULL
-						   ? 0
-						   : map->result_size,
+			    .result_size = map->result_size,
 			    .tell = map->done != NULL,
 			    .task = map->task };
 	size_t chunk = map->chunk > 0

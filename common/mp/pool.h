@@ -2,8 +2,8 @@
  * pool.h - many items, worked on by a few processes
  *
  * Python: multiprocessing.Pool, its map() and map_async(). Built on process.h
- * and on shared memory (shared.h): items and results lie in it, and workers take
- * chunks of them there, one compare-and-swap each. A worker's channel, a
+ * and on shared memory (shared.h): items and results lie in it, and workers
+ * take chunks of them there, one compare-and-swap each. A worker's channel, a
  * socketpair of its own, carries no more than "go" and "done".
  *
  *	int square(const void *item, void *result) { ... return 0; }
@@ -52,10 +52,11 @@ struct mp_map {
 	size_t count;	    /* they are copied to the workers */
 	size_t item_size;   /* as they are, so no pointers */
 	void *results;	    /* count of them; NULL: they are not wanted */
-	size_t result_size; /* bytes of one */
+	size_t result_size; /* bytes of one: what the task may write, wanted
+			     * or not */
 	size_t chunk;	    /* items taken at once; 0: mp_pool_chunksize() */
-	/* Called for each result as its chunk is done, in the process that waits
-	 * for the map. Python: imap_unordered(). NULL: not called. */
+	/* Called for each result as its chunk is done, in the process that
+	 * waits for the map. Python: imap_unordered(). NULL: not called. */
 	void (*done)(size_t item, const void *result, void *context);
 	void *context; /* for done */
 
@@ -109,9 +110,9 @@ int mp_pool_open(struct mp_pool *pool);
 ssize_t mp_pool_map(struct mp_pool *pool, struct mp_map *map);
 
 /*
- * Gives the work to the workers, and returns. Python: map_async(). The map must
- * stay where it is until mp_pool_wait() or mp_pool_join() answers; the items may
- * change at once.
+ * Gives the work to the workers, and returns. Python: map_async(). The map
+ * must stay where it is until mp_pool_wait() or mp_pool_join() answers; the
+ * items may change at once.
  * -1: ESHUTDOWN the pool is not open, or closed (Python: "Pool not running")
  *     EBUSY   a map is in work
  *     EINVAL  no task; count over 2^31
@@ -142,8 +143,8 @@ void mp_pool_close(struct mp_pool *pool);
  */
 int mp_pool_join(struct mp_pool *pool);
 
-/* Ends the workers at once, whatever they are at: SIGTERM, and SIGKILL for who is
- * there after half a second. Python: terminate(), and the end of `with`. */
+/* Ends the workers at once, whatever they are at: SIGTERM, and SIGKILL for who
+ * is there after half a second. Python: terminate(), and the end of `with`. */
 void mp_pool_terminate(struct mp_pool *pool);
 
 /* How many workers are there now, ready for work. */

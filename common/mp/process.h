@@ -41,8 +41,8 @@ typedef int mp_target(const void *args, size_t size);
 /* The address and size of an array or a struct; of a pointer it is a trap. */
 #define MP_ARGS(object) .args = &(object), .size = sizeof(object)
 
-/* The descriptors a spawned child keeps, under their numbers: MP_KEEP(a, b). The
- * list lives as long as the block it stands in. */
+/* The descriptors a spawned child keeps, under their numbers: MP_KEEP(a, b).
+ * The list lives as long as the block it stands in. */
 #define MP_KEEP(...)                          \
 	.keep = (const int[]){ __VA_ARGS__ }, \
 	.keep_count = sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int)

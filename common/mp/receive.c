@@ -28,19 +28,29 @@ static ssize_t read_some(const struct mp_connection *from, void *to,
 	return n;
 }
 
-/* Reads bytes that must follow: here the end of the file comes too early. Once
- * some are taken the stream is INSIDE. */
+/*
+ * Reads bytes that must follow: here the end of the file comes too early. They
+ * go where nobody else finds them. So the stream is INSIDE before they are
+ * taken: who is killed just behind the read leaves no other word of it.
+ */
 static int read_rest(const struct mp_connection *from, void *to, size_t size,
 		     double deadline)
 {
-	while (size > 0) {
-		ssize_t n = read_some(from, to, size, deadline);
+	volatile int *state = &from->turns->receiving.state;
+	int before = *state;
 
+	while (size > 0) {
+		ssize_t n;
+
+		*state = INSIDE;
+		n = read_some(from, to, size, deadline);
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			errno = EPROTO;
-		if (n <= 0)
+		if (n <= 0) {
+			*state = before; /* nothing was taken */
 			return -1;
-		from->turns->receiving.state = INSIDE;
+		}
+		before = INSIDE;
 		to = (char *)to + n;
 		size -= n;
 	}

@@ -172,7 +172,7 @@ static int attach_by_name(struct mp_shared *shared)
 	return answer;
 }
 
-/* The number may be somebody else's in this process: then it is another file. */
+/* Here the number may be somebody else's: then it is another file. */
 static int attach_by_descriptor(struct mp_shared *shared)
 {
 	struct stat status;

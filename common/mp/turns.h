@@ -2,9 +2,9 @@
  * turns.h - who may send on an end of a connection, and who receive
  *
  * For connection.c, send.c, receive.c and pass.c. A frame takes several calls,
- * and so it is one process's turn: each end has two locks in memory that all who
- * have a copy of it share, and beside each lock how far the stream is. Built on
- * lock.h.
+ * and so it is one process's turn: each end has two locks in memory that all
+ * who have a copy of it share, and beside each lock how far the stream is.
+ * Built on lock.h.
  */
 #ifndef MP_TURNS_H
 #define MP_TURNS_H
@@ -39,7 +39,9 @@ struct connection_turns {
 /* Makes both streams, WHOLE. */
 void turns_place(struct connection_turns *turns);
 
-/* Is this end for that, and open? `may` is its readable or writable. -1: EBADF. */
+/*
+ * Is this end for that, and open? `may` is its readable or writable. -1: EBADF.
+ */
 int check_may(bool may);
 
 /*
@@ -57,10 +59,10 @@ void pass_turn(struct stream *stream);
 int wait_for(int fd, short event, double deadline);
 
 /*
- * receive.c's: takes the turn, and learns how long the next message is, which is
- * turns->length. The caller reads so many bytes, tells by message_taken(), and
- * passes the turn; or passes it at once, and the message is still the next.
- * -1 as mp_connection_recv_bytes().
+ * receive.c's: takes the turn, and learns how long the next message is, which
+ * is turns->length. The caller reads so many bytes, tells by message_taken(),
+ * and passes the turn; or passes it at once, and the message is still the
+ * next. -1 as mp_connection_recv_bytes().
  */
 int begin_receive(const struct mp_connection *from, double timeout,
 		  double deadline);

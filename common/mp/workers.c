@@ -24,7 +24,7 @@
 #define GRACE  0.5  /* seconds from SIGTERM to SIGKILL */
 #define GLANCE 0.05 /* seconds between two looks where there is no pidfd */
 
-/* --- in a worker ------------------------------------------------------------- */
+/* --- in a worker --------------------------------------------------------- */
 
 /* What a worker is handed. */
 struct hired {
@@ -100,8 +100,8 @@ static void work_on(const struct hired *me, struct job *job, mp_task *task,
 		send_note(me, CHUNK_DONE, number);
 }
 
-/* Takes chunks while there are any. `next` spares a search, but a worker may die
- * between the number and the claim: so at the end, all are looked over. */
+/* Takes chunks while there are any. `next` spares a search, but a worker may
+ * die between the number and the claim: so at the end, all are looked over. */
 static void work(const struct hired *me, struct job *job, mp_task *task)
 {
 	uint32_t n;
@@ -120,8 +120,8 @@ static mp_task *task_of(const struct job *job)
 	return (mp_task *)dlsym(RTLD_DEFAULT, job->name);
 }
 
-/* A forked worker closes what its parent holds of it and of the others: who held
- * another's channel would keep it open beyond that one's death. */
+/* A forked worker closes what its parent holds of it and of the others: who
+ * held another's channel would keep it open beyond that one's death. */
 static void close_others(const struct mp_pool *pool)
 {
 	for (size_t i = 0; i < pool->workers; i++) {
@@ -172,7 +172,7 @@ int mp_pool_worker(const void *args, size_t size)
 }
 /* endregion */
 
-/* --- in the parent ------------------------------------------------------------ */
+/* --- in the parent ------------------------------------------------------- */
 
 /* region: worker-start */
 int worker_start(struct mp_pool *pool, size_t i)
@@ -235,7 +235,7 @@ void worker_go(struct mp_pool *pool, size_t i)
 	send(pool->worker[i].channel, &go, sizeof(go), MSG_NOSIGNAL);
 }
 
-/* --- watching -------------------------------------------------------------------- */
+/* --- watching ------------------------------------------------------------ */
 
 /* Hands on all notes of a worker. 0: no more for now, 1: the channel is at its
  * end, or was written to by somebody else than us; -1: broken off. */
@@ -285,7 +285,7 @@ int workers_listen(struct mp_pool *pool, double timeout,
 
 		if (it->process.pid == 0)
 			continue;
-		/* Whether it has ended is asked first: then all it said is there. */
+		/* Has it ended? Asked first: then all it said is there. */
 		ended = it->watch >= 0 ? ready[2 * i + 1]
 				       : watch_end(it->process.pid, 0) == 0;
 		if (ready[2 * i] || ended)
@@ -299,7 +299,7 @@ int workers_listen(struct mp_pool *pool, double timeout,
 }
 /* endregion */
 
-/* --- the end ------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------- */
 
 /* region: terminate */
 void workers_terminate(struct mp_pool *pool)

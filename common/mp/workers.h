@@ -60,7 +60,7 @@ static inline uint32_t items_in(const struct job *job, uint32_t chunk)
 						    : job->chunk_size;
 }
 
-/* --- the channel ----------------------------------------------------------- */
+/* --- the channel --------------------------------------------------------- */
 
 /* To a worker: there is a job, in memory of that size. */
 struct go {
@@ -73,7 +73,7 @@ struct note {
 	uint32_t chunk;
 };
 
-/* --- workers.c ---------------------------------------------------------------- */
+/* --- workers.c ----------------------------------------------------------- */
 
 struct mp_worker {
 	struct mp_process process; /* pid 0: there is none in this place */
@@ -95,9 +95,9 @@ void worker_go(struct mp_pool *pool, size_t i);
 
 /*
  * Waits until something happens, at most timeout seconds: to `heard` goes each
- * note, to `died` each worker that has ended, closed its channel or sent what is
- * no note; it is for `died` to call worker_end(). Either answers -1 with errno to
- * break off. 1: something happened; 0: the time is over; -1: errno.
+ * note, to `died` each worker that has ended, closed its channel or sent what
+ * is no note; it is for `died` to call worker_end(). Either answers -1 with
+ * errno to break off. 1: something happened; 0: the time is over; -1: errno.
  */
 int workers_listen(struct mp_pool *pool, double timeout,
 		   int (*heard)(struct mp_pool *, size_t, const struct note *),

@@ -6,6 +6,7 @@
 #include "picture.h"
 #include "run.h"
 #include "say.h"
+#include "signs.h"
 #include "terminal.h"
 
 #include <stdio.h>
@@ -31,18 +32,9 @@ void show_bar(const char *label, double value, double most, const char *unit)
 
 #define NAME	  16  /* columns of a process's name at most, */
 #define LABEL	  22  /* and of a label, each with the space behind it */
-#define NARROW	  30  /* columns of the bars at least, */
+#define NARROW	  20  /* columns of the bars at least, */
 #define WIDE	  160 /* and at most */
 #define MOST_ROWS 10
-#define STYLES	  6 /* ways to fill a bar */
-
-enum cell { NOTHING, ALIVE, MARK, OPEN_END, FILLED }; /* FILLED + style */
-
-static const char *const unicode[] = { " ", "·", "◆", "▶", "█",
-				       "░", "▓", "▒", "▄", "▀" };
-static const char *const ascii[] = { " ", ".", "o", ">", "#",
-				     "-", "=", "+", "%", "*" };
-
 static bool off;
 
 void charts_off(void)
@@ -50,14 +42,9 @@ void charts_off(void)
 	off = true;
 }
 
-static const char *glyph(int cell)
-{
-	return run()->unicode ? unicode[cell] : ascii[cell];
-}
-
 static int style_of(const struct picture *picture, const char *name)
 {
-	return FILLED + picture_name(picture, name) % STYLES;
+	return FILLED + picture_name(picture, name);
 }
 
 /* The column of a moment. */
@@ -85,7 +72,7 @@ struct widths {
 /* One process: alive, then its spans, the inner over the outer, then marks. */
 static void show_row(const struct picture *picture, const struct row *row,
 		     const struct record *record, const char *label,
-		     const struct widths *widths)
+		     const struct widths *widths, struct legend *legend)
 {
 	int columns = widths->bars;
 	unsigned char cells[WIDE] = { NOTHING };
@@ -108,14 +95,18 @@ static void show_row(const struct picture *picture, const struct row *row,
 	for (size_t i = in.first; i < in.end; i++) {
 		const struct event *event = record_event(i);
 
-		if (event != NULL && event->pid == row->pid &&
-		    event->kind == EVENT_MARK)
-			cells[column(picture, event->time, columns)] = MARK;
+		if (event == NULL || event->pid != row->pid ||
+		    event->kind != EVENT_MARK)
+			continue;
+		cells[column(picture, event->time, columns)] = MARK;
+		legend_add_mark(legend, event->name);
 	}
 	end += sprintf(line, "%-*.*s%-*.*s", widths->label, LABEL - 1, label,
 		       widths->name, NAME - 1, row->name);
-	for (int i = 0; i < columns; i++)
+	for (int i = 0; i < columns; i++) {
 		end = stpcpy(end, glyph(cells[i]));
+		legend->shown[cells[i]] = true;
+	}
 	show("%s", line);
 }
 
@@ -131,25 +122,6 @@ static void show_axis(const struct picture *picture,
 	snprintf(last, sizeof(last), "%#.4g ms", length);
 	show("%*s0%*s%*s", widths->label + widths->name, "", columns / 2,
 	     middle, columns - columns / 2 - 1, last);
-}
-
-/* One line: names that are too long together are cut, each to its share. */
-static void show_legend(const struct picture *picture,
-			const struct widths *widths)
-{
-	char line[PICTURE_NAMES * (TIMELINE_NAME + 8)] = "", *end = line;
-	int all = 0, share = TIMELINE_NAME;
-
-	for (int i = 0; i < picture->name_count; i++)
-		all += (int)strlen(picture->names[i]) + 4;
-	if (all > widths->bars)
-		share = widths->bars / picture->name_count - 4;
-	for (int i = 0; i < picture->name_count; i++)
-		end += sprintf(end, "%s %.*s%s",
-			       glyph(style_of(picture, picture->names[i])),
-			       share > 1 ? share : 1, picture->names[i],
-			       i + 1 < picture->name_count ? "  " : "");
-	show("%*s%s", widths->label + widths->name, "", line);
 }
 
 /* The lines on the terminal for each of so many pictures. */
@@ -177,11 +149,12 @@ static void set_columns(struct widths *widths)
 
 static void show_rows(const struct picture *picture,
 		      const struct record *record, const char *label,
-		      const struct widths *widths, size_t most)
+		      const struct widths *widths, size_t most,
+		      struct legend *legend)
 {
 	for (size_t i = 0; i < picture->row_count && i < most; i++)
 		show_row(picture, &picture->rows[i], record,
-			 i == 0 ? label : "", widths);
+			 i == 0 ? label : "", widths, legend);
 	if (picture->row_count == 0 && label[0] != '\0')
 		show("%.*s", LABEL - 1, label);
 	if (picture->row_count > most)
@@ -191,15 +164,16 @@ static void show_rows(const struct picture *picture,
 void show_chart(const struct record *record)
 {
 	struct widths widths = { .name = NAME };
+	struct legend legend = { 0 };
 	struct picture picture;
 
 	keep_picture(record);
 	picture_make(&picture, record);
 	set_columns(&widths);
 	if (!off && picture.span_count > 0) {
-		show_rows(&picture, record, "", &widths, rows_for(1));
+		show_rows(&picture, record, "", &widths, rows_for(1), &legend);
 		show_axis(&picture, &widths);
-		show_legend(&picture, &widths);
+		show_legend(&picture, &legend, widths.name, widths.bars);
 	}
 	picture_free(&picture);
 }
@@ -235,6 +209,7 @@ void show_charts(const struct record *records, const char *const *labels,
 		 size_t count)
 {
 	struct picture *pictures = calloc(count + 1, sizeof(*pictures));
+	struct legend legend = { 0 };
 	struct widths widths;
 	size_t spans = 0;
 
@@ -250,10 +225,11 @@ void show_charts(const struct record *records, const char *const *labels,
 	widths = widths_of(pictures, labels, count);
 	for (size_t i = 0; i < count && !off && spans > 0; i++)
 		show_rows(&pictures[i], &records[i], labels[i], &widths,
-			  rows_for(count));
+			  rows_for(count), &legend);
 	if (!off && spans > 0) {
 		show_axis(&pictures[0], &widths);
-		show_legend(&pictures[0], &widths);
+		show_legend(&pictures[0], &legend, widths.label + widths.name,
+			    widths.bars);
 	}
 	for (size_t i = 0; i < count; i++)
 		picture_free(&pictures[i]);

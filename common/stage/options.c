@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 32 /* rows of both tables together */
+#define MOST  32  /* rows of both tables together */
+#define FIRST 256 /* of getopt's numbers for them: beyond all characters */
 
 void usage_error(const char *format, ...)
 {
@@ -48,7 +49,7 @@ static void print_bounds(char *text, size_t room, const struct option_row *row)
 	if (row->kind == OPTION_SIZE)
 		snprintf(text, room, "%s to %s", min, max);
 	else
-		snprintf(text, room, "%g to %g", row->min, row->max);
+		snprintf(text, room, "%.10g to %.10g", row->min, row->max);
 }
 
 /* What a row takes, in words: "seconds from 0 to 60". */
@@ -152,7 +153,7 @@ static int append(const struct option_row *table, struct option *to,
 		to[count] = (struct option){
 			.name = table->name,
 			.has_arg = flag ? no_argument : required_argument,
-			.val = count + 1,
+			.val = FIRST + count,
 		};
 		rows[count++] = table;
 	}
@@ -172,12 +173,12 @@ static void take(const struct option_row *row, const char *text)
 /* getopt_long(3) found no such option, or none that may have a value. */
 static _Noreturn void refuse(const struct option_row **rows, char *word)
 {
-	if (optopt >= 1 && optopt <= MOST && strncmp(word, "--", 2) == 0)
-		usage_error("--%s takes no value: '%s'", rows[optopt - 1]->name,
-			    word);
-	if (strncmp(word, "--", 2) == 0)
-		usage_error("'%s' is no option; --help names them", word);
-	usage_error("'-%c' is no option; --help names them", optopt);
+	if (optopt >= FIRST)
+		usage_error("--%s takes no value: '%s'",
+			    rows[optopt - FIRST]->name, word);
+	if (optopt != 0) /* a letter: word may be the one before its own */
+		usage_error("'-%c' is no option; --help names them", optopt);
+	usage_error("'%s' is no option; --help names them", word);
 }
 
 int options_parse(int argc, char *argv[], const struct option_row *ours,
@@ -195,12 +196,12 @@ int options_parse(int argc, char *argv[], const struct option_row *ours,
 		if (found == '?')
 			refuse(rows, argv[optind - 1]);
 		if (found == ':') {
-			const struct option_row *row = rows[optopt - 1];
+			const struct option_row *row = rows[optopt - FIRST];
 
 			print_range(range, sizeof(range), row);
 			usage_error("--%s: needs %s", row->name, range);
 		}
-		take(rows[found - 1], optarg);
+		take(rows[found - FIRST], optarg);
 	}
 	return optind;
 }

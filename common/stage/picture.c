@@ -58,14 +58,16 @@ static void collect_rows(struct picture *picture, const struct record *in)
 	}
 }
 
-/* The lab first, the others as they were made: pids count up. Who of them was
- * the first to record something is luck. */
-static int by_pid(const void *a, const void *b)
+/* The lab first, the others as they were made: pids count up from its own, and
+ * begin again at the bottom. Who was the first to record something is luck. */
+static int by_age(const void *a, const void *b)
 {
 	const struct row *first = a, *second = b;
+	bool first_wrapped = first->pid < getpid();
+	bool second_wrapped = second->pid < getpid();
 
-	if (first->pid == getpid() || second->pid == getpid())
-		return first->pid == getpid() ? -1 : 1;
+	if (first_wrapped != second_wrapped)
+		return first_wrapped - second_wrapped;
 	return first->pid - second->pid;
 }
 
@@ -205,13 +207,20 @@ static void lengthen_rows(struct picture *picture)
 	}
 }
 
+int add_once(const char **list, int count, int most, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(list[i], name) == 0)
+			return count;
+	if (count < most)
+		list[count++] = name;
+	return count;
+}
+
 static void add_name(struct picture *picture, const char *name)
 {
-	for (int i = 0; i < picture->name_count; i++)
-		if (strcmp(picture->names[i], name) == 0)
-			return;
-	if (picture->name_count < PICTURE_NAMES)
-		picture->names[picture->name_count++] = name;
+	picture->name_count = add_once(picture->names, picture->name_count,
+				       PICTURE_NAMES, name);
 }
 
 /* Row by row: who began first, of two processes, is often luck. */
@@ -235,7 +244,7 @@ void picture_make(struct picture *picture, const struct record *record)
 	if (picture->rows == NULL || picture->arrows == NULL)
 		die("picture_make");
 	collect_rows(picture, &in);
-	qsort(picture->rows, picture->row_count, sizeof(struct row), by_pid);
+	qsort(picture->rows, picture->row_count, sizeof(struct row), by_age);
 	find_names(picture, in.first);
 	picture->spans = record_spans(&in, &picture->span_count);
 	lengthen_rows(picture);

@@ -48,6 +48,9 @@ size_t picture_row(const struct picture *picture, pid_t pid);
 /* Which of the names it is. */
 int picture_name(const struct picture *picture, const char *name);
 
+/* Adds a name to a list, once, while they are fewer than most. Their count. */
+int add_once(const char **list, int count, int most, const char *name);
+
 /* Takes the row of a process out, with its spans, and all arrows. */
 void picture_leave_out(struct picture *picture, pid_t pid);
 

@@ -5,6 +5,7 @@
 #include "deadline.h"
 #include "io.h"
 #include "process.h"
+#include "progress.h"
 #include "run.h"
 #include "terminal.h"
 #include "timeline.h"
@@ -42,6 +43,7 @@ static void put(char *line, int size)
 	if (size > LINE - 2)
 		size = LINE - 2;
 	line[size] = '\n';
+	progress_erase();
 	if (write_full(STDOUT_FILENO, line, size + 1) < 0)
 		die("stdout");
 }

@@ -18,6 +18,8 @@
 #include "measure.h"
 #include "memory.h"
 #include "options.h"
+#include "program.h"
+#include "progress.h"
 #include "say.h"
 #include "timeline.h"
 

@@ -166,7 +166,7 @@ struct stack {
 	pid_t pid;
 	pid_t process; /* whose thread it is, as far as the record tells */
 	size_t open[DEEPEST];
-	int depth;
+	int depth; /* may be more: what is deeper is left out */
 };
 
 static struct stack *stack_of(struct stack *stacks, size_t *count, pid_t pid)
@@ -194,14 +194,24 @@ struct record record_bounded(const struct record *record)
 				record->end < end ? record->end : end };
 }
 
-/* Nothing of a process goes on when it has been joined: killed, or ended in it. */
+/* The span that this thread began last, which is over now; or NULL. */
+static struct span *pop(struct stack *stack, struct span *spans)
+{
+	if (stack->depth == 0 || --stack->depth >= DEEPEST)
+		return NULL; /* none, or one that was left out */
+	return &spans[stack->open[stack->depth]];
+}
+
+/* Nothing of a process goes on when it was joined: killed, or ended in it. */
 static void end_at_join(const struct event *join, struct stack *stacks,
 			size_t count, struct span *spans)
 {
 	for (struct stack *it = stacks; it < stacks + count; it++)
 		while ((pid_t)join->other == it->process && it->depth > 0) {
-			struct span *span = &spans[it->open[--it->depth]];
+			struct span *span = pop(it, spans);
 
+			if (span == NULL)
+				continue;
 			span->end = join->time;
 			span->joined = true;
 		}
@@ -211,16 +221,18 @@ static void end_at_join(const struct event *join, struct stack *stacks,
 static void follow(const struct event *event, struct stack *stack,
 		   struct span *spans, size_t *count)
 {
-	if (event->kind == EVENT_BEGIN && stack->depth < DEEPEST) {
-		spans[*count] = (struct span){ .pid = event->pid,
-					       .depth = stack->depth,
-					       .begin = event->time,
-					       .open = true,
-					       .name = event->name };
-		stack->open[stack->depth++] = (*count)++;
-	} else if (event->kind == EVENT_END && stack->depth > 0) {
-		struct span *span = &spans[stack->open[--stack->depth]];
+	if (event->kind == EVENT_BEGIN && stack->depth++ < DEEPEST) {
+		stack->open[stack->depth - 1] = *count;
+		spans[(*count)++] = (struct span){ .pid = event->pid,
+						   .depth = stack->depth - 1,
+						   .begin = event->time,
+						   .open = true,
+						   .name = event->name };
+	} else if (event->kind == EVENT_END) {
+		struct span *span = pop(stack, spans);
 
+		if (span == NULL)
+			return;
 		span->end = event->time;
 		span->open = false;
 	}

@@ -79,8 +79,10 @@ int look_around(const void *args, size_t size)
 	};
 
 	(void)size;
+	span_begin("looks around");
 	check(lseek(it->handed, MOVED_TO, SEEK_SET));
 	read_argv(saw.argv, sizeof(saw.argv));
+	span_end();
 	report(it->answers, &saw, sizeof(saw));
 	return 0;
 }
@@ -151,10 +153,16 @@ static void look(struct column *column, size_t which)
 				.method = methods[which].method,
 				MP_KEEP(answers.out, handed) };
 
+	span_begin(methods[which].name);
 	check(methods[which].start(&p));
+	arrow_start(p.pid);
+	span_end();
 	close(answers.out); /* or we would wait for ever for a dead child */
 	hear(answers.in, &column->saw, sizeof(column->saw));
+	span_begin("join");
 	check(methods[which].join(&p, -1));
+	arrow_join(p.pid);
+	span_end();
 	column->offset = check(lseek(handed, 0, SEEK_CUR));
 	close(answers.in);
 	close(handed);
@@ -262,6 +270,7 @@ void play_table(void)
 	pthread_t thread;
 	size_t large = affordable(max_rss);
 	int file = check(memfd_create("text", MFD_CLOEXEC));
+	struct record record = record_start();
 
 	check(mp_forkserver_open(&server)); /* early: no thread, no memory */
 	stream = fdopen(file, "w");
@@ -270,6 +279,8 @@ void play_table(void)
 	pthread_create(&thread, NULL, wait_to_be_told, &gate.in);
 	for (size_t i = 0; i < METHODS; i++)
 		look(&columns[i], i);
+	record_stop(&record); /* what is measured would fill the picture */
+	keep_picture(&record);
 	measure(columns, large);
 	show_table(columns, large);
 

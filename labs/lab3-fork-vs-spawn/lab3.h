@@ -23,10 +23,6 @@ int main(int argc, char *argv[]);
 #define STORM_LIMIT 5	      /* processes in a row, without a guard */
 #define AGAIN	    "--again" /* argv[1] of this program when a scene exec'd it */
 
-/* The path of this program; of another one that was built beside it. */
-const char *this_program(void);
-const char *program_beside(const char *name);
-
 /* What main() does in such a process: argv[2] is the part it plays. */
 int play_again(int argc, char *argv[]);
 

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,16 +20,6 @@
 #include <unistd.h>
 
 /* --- end-of-file ------------------------------------------------------- */
-
-static const char *program_beside(const char *name)
-{
-	static char path[PATH_MAX];
-	ssize_t length = check(readlink("/proc/self/exe", path, PATH_MAX - 1));
-
-	path[length] = '\0';
-	snprintf(strrchr(path, '/') + 1, NAME_MAX, "%s", name);
-	return path;
-}
 
 /* region: list-holders */
 /* Runs build/holders for a descriptor of ours. Its output's read end. */

@@ -1,6 +1,6 @@
-"""join_first.py - a child puts more than a pipe holds, and is joined before the get.
+"""join_first.py - joined before its item is got, a child that puts much hangs.
 
-Python's documentation warns of it: without the timeout this would be a deadlock.
+Python's documentation warns of it: without the timeout it were a deadlock.
 """
 
 from multiprocessing import get_context

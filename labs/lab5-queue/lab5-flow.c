@@ -1,8 +1,8 @@
 /*
  * lab5-flow.c - a queue that is full, or empty, or left behind
  *
- * The scenes `bounded` and `join-before-drain` of lab 5. Who puts and who gets are
- * children of the lab, which speaks for them.
+ * The scenes `bounded` and `join-before-drain` of lab 5. Who puts and who gets
+ * are children of the lab, which speaks for them.
  */
 #include "lab5.h"
 
@@ -64,8 +64,8 @@ static int by_time(const void *a, const void *b)
 	return (*first > *second) - (*first < *second);
 }
 
-/* Into memory that the caller frees: when each span of that name began or ended,
- * in order. */
+/* When each span of that name began or ended, in order, in memory that the
+ * caller frees. */
 static int64_t *times_of(const struct record *record, const char *name,
 			 bool ends, int *count)
 {
@@ -101,7 +101,6 @@ static int puts_that_waited(const struct record *record)
 }
 /* endregion */
 
-/* region: bounded */
 static void fill_up(struct mp_queue *queue)
 {
 	char message[MESSAGE] = "";
@@ -137,6 +136,7 @@ static bool put_and_get_in_vain(struct mp_queue *queue)
 	return get && put;
 }
 
+/* region: bounded */
 void play_bounded(void)
 {
 	struct mp_queue queue;
@@ -177,13 +177,13 @@ void play_bounded(void)
 #define FITS	 50   /* messages that 64 KiB have room for */
 #define TOO_MANY 100  /* and that they have not */
 
-/* region: join-before-drain */
 struct filler {
 	struct mp_queue queue;
 	int count;	  /* messages to put */
 	volatile int *in; /* how many it has put */
 };
 
+/* region: filler */
 static int fill_and_end(const void *args, size_t size)
 {
 	struct filler filler = *(const struct filler *)args;
@@ -199,6 +199,8 @@ static int fill_and_end(const void *args, size_t size)
 	span_end();
 	return 0;
 }
+
+/* endregion */
 
 /* How many came, whole and in order. */
 static int get_all(struct mp_queue *queue, int count)
@@ -235,6 +237,7 @@ static void join_what_fits(struct filler *filler)
 		 got);
 }
 
+/* region: join-before-drain */
 static void join_what_does_not_fit(struct filler *filler)
 {
 	struct mp_process p = { .target = fill_and_end,
@@ -260,6 +263,7 @@ static void join_what_does_not_fit(struct filler *filler)
 	conclude(got == TOO_MANY && answer == 0 && p.status == 0,
 		 "drained, it ends: all %d came, in order", got);
 }
+/* endregion */
 
 void play_join_before_drain(void)
 {
@@ -272,4 +276,3 @@ void play_join_before_drain(void)
 	mp_queue_close(&filler.queue);
 	free_memory((void *)filler.in, sizeof(int));
 }
-/* endregion */

@@ -136,7 +136,6 @@ static int come_to(const void *args, size_t size)
 }
 /* endregion */
 
-/* region: moment */
 /* Takes the second sleeper out of its call. Did it go well for it? */
 static bool wake_other(enum moment moment, struct mp_process *other)
 {
@@ -161,6 +160,7 @@ static bool goes_on(void)
 	return get_message() == 2 && whole;
 }
 
+/* region: kill */
 /* How many more are in the queue than before; *well: nobody else noticed. */
 static int kill_at(enum moment moment, bool *well)
 {
@@ -188,6 +188,7 @@ static int kill_at(enum moment moment, bool *well)
 	     *well ? "goes on" : "harmed");
 	return after - before;
 }
+/* endregion */
 
 void play_killed(void)
 {
@@ -211,4 +212,3 @@ void play_killed(void)
 		 MOMENTS - harmed, MOMENTS);
 	play_storm();
 }
-/* endregion */

@@ -1,9 +1,9 @@
 /*
  * lab5-many.c - many put, many get
  *
- * The scene `many` of lab 5. Producers and consumers are children of the lab; what
- * they saw they leave in memory that all share, and the lab looks it through when
- * they have ended.
+ * The scene `many` of lab 5. Producers and consumers are children of the lab.
+ * What they saw they leave in memory that all share, and the lab looks it
+ * through when they have ended.
  */
 #include "lab5.h"
 
@@ -69,7 +69,6 @@ static int get_items(const void *args, size_t size)
 }
 /* endregion */
 
-/* region: many */
 static void start_players(struct mp_process *players, mp_target *target,
 			  struct crowd *crowd, const char *name)
 {
@@ -116,8 +115,10 @@ void play_many(void)
 
 	for (int i = 0; i < count; i++)
 		once += crowd->times_got[i] == 1;
-	show("got by each: %d %d %d %d (luck)", crowd->got_by[0],
-	     crowd->got_by[1], crowd->got_by[2], crowd->got_by[3]);
+	show("got by each: %.1f %.1f %.1f %.1f %% (luck)",
+	     100.0 * crowd->got_by[0] / count, 100.0 * crowd->got_by[1] / count,
+	     100.0 * crowd->got_by[2] / count,
+	     100.0 * crowd->got_by[3] / count);
 	conclude(once == count && well, "%d of %d items were got, each once",
 		 once, count);
 	conclude(crowd->disorder == 0,
@@ -127,4 +128,3 @@ void play_many(void)
 	mp_queue_close(&crowd->queue);
 	free_memory(crowd, size);
 }
-/* endregion */

@@ -2,10 +2,10 @@
  * lab5-steps.c - killed after each instruction
  *
  * The scene `every-instruction` of lab 5. A victim calls put, and the lab leads
- * it by ptrace(2), an instruction a step; after so many of them it kills it, and
- * looks whether the message is in the queue. Then a new victim, which may do one
- * more. All the while a sleeper waits in get for that message: would it be woken?
- * Then the same for get, with a sleeper in put.
+ * it by ptrace(2), an instruction a step. After so many of them it kills it,
+ * and looks whether the message is in the queue. Then comes a new victim, which
+ * may do more of them. All the while a sleeper waits in get for that message:
+ * would it be woken? Then the same for get, with a sleeper in put.
  */
 #include "lab5.h"
 
@@ -231,7 +231,6 @@ static void show_strip(const struct strip *strip)
 	     walk->puts ? "it is in" : "it is out");
 }
 
-/* region: every-instruction */
 static bool walk_through(bool puts, bool *whole, bool *woken)
 {
 	struct mp_process sleeper = { .target = sleep_in_the_other };
@@ -271,9 +270,8 @@ void play_every_instruction(void)
 		conclude(whole, "no message was torn, at any of them");
 		conclude(woken, "and the sleeper was woken whenever it had to");
 	} else {
-		show("No process can be led by ptrace(2) here: nothing to see.");
+		show("No process can be led by ptrace(2) here.");
 	}
 	mp_queue_close(&walk->queue);
 	free_memory(walk, sizeof(*walk));
 }
-/* endregion */

@@ -1,10 +1,10 @@
 /*
  * lab5-woken.c - killed with a wake-up in its hands
  *
- * The scene `woken` of lab 5. Two children sleep in get. The lab holds the first
- * one by ptrace(2), which stops it where a system call returns: it puts a message,
- * which wakes the first sleeper, and kills that before it has done anything of it.
- * If the wake-up was for one alone, it has died with him.
+ * The scene `woken` of lab 5. Two children sleep in get. The lab holds the
+ * first by ptrace(2), which stops it where its system call returns. The lab
+ * puts a message; that wakes the first sleeper, and the lab kills it before it
+ * does anything. If the wake-up was for one alone, it is gone now.
  */
 #include "lab5.h"
 

@@ -4,7 +4,8 @@
  * Usage: build/lab5 [OPTION]... [SCENE]...     (--help names them)
  *
  * The lab makes the queue and starts who puts and who gets. Where the order of
- * things matters it waits until a child has reached a gate, or sleeps in a call.
+ * things matters it waits until a child has come to a gate, or sleeps in a
+ * call.
  *
  *	lab5.c		what a queue is, and how Python makes one
  *	lab5-many.c	many at work
@@ -41,7 +42,7 @@ int produce(const void *args, size_t size)
 	memcpy(&q, args, size);
 	for (int i = 1; i <= 3; i++)
 		check(mp_queue_put(&q, &i,
-		      sizeof(i), PATIENCE));
+		    sizeof(i), PATIENCE));
 	return 0;
 }
 /* endregion */
@@ -61,7 +62,7 @@ static void play_program(void)
 	check(mp_process_start(&p));
 	for (int i = 0; i < 3; i++) {
 		check(mp_queue_get(&q, &number,
-		      sizeof(number), PATIENCE));
+		    sizeof(number), PATIENCE));
 		printf("%d\n", number);
 	}
 	check(mp_process_join(&p, -1));
@@ -74,13 +75,13 @@ static void play_program(void)
 
 /* --- by-hand ----------------------------------------------------------- */
 
-#define SIDES 2	 /* producers, and consumers */
-#define WORDS 50 /* that each producer puts */
-#define WORD  32 /* bytes of one at most */
+#define SIDES 2	  /* producers, and consumers */
+#define WORDS 500 /* that each producer puts */
+#define WORD  32  /* bytes of one at most */
 
 /* region: by-hand */
-/* A queue as Python makes it: a pipe, and a lock for either end of it. A lock is
- * a token in a pipe of its own: who has read it, holds the lock. */
+/* A queue as Python makes it: a pipe, and a lock for either end of it. A lock
+ * is a token in a pipe of its own: who has read it, holds the lock. */
 static int queue[2], put_lock[2], get_lock[2];
 
 static void acquire(const int lock[2])
@@ -141,7 +142,8 @@ static _Noreturn void get_words(_Atomic int *times_got)
 	for (; get(word); count++)
 		times_got[atoi(word + strlen("word ")) % (SIDES * WORDS)]++;
 	speak_as("consumer");
-	say("I got %d words, and then the end", count);
+	say("I got %.1f %% of the words, and then the end",
+	    100.0 * count / (SIDES * WORDS));
 	_exit(0);
 }
 
@@ -206,7 +208,7 @@ static const struct option_row options[] = {
 	{ "pace", OPTION_SECONDS, &pace, 0.001, 1,
 	  .help = "of the consumer in `bounded`, for a message" },
 	{ "timeout", OPTION_SECONDS, &timeout, 0.001, 5,
-	  .help = "of what gives up in `bounded`, `join-before-drain`" },
+	  .help = "of what is to give up, in two scenes" },
 	{ "kills", OPTION_NUMBER, &kills, 1, 10000,
 	  .help = "in the storm of `killed`" },
 	{ 0 }

@@ -93,7 +93,7 @@ void play_barging(void)
 	check(mp_lock_release(&it->lock));
 	check(mp_process_join(&waiter, PATIENCE));
 
-	say("%d releases over a sleeper: I had it again %d times", RELEASES,
+	say("%d releases over a sleeper: I had it in %d of them", RELEASES,
 	    again);
 	conclude(again > 0,
 		 "a release hands nothing over: whoever is quick has it");

@@ -177,7 +177,7 @@ static const struct scene scenes[] = {
 	  play_non_owner },
 	{ "killed", "the holder is killed: who gets the lock then, if anybody?",
 	  play_killed },
-	{ "deadlock", "A has lock 1 and wants 2, B has 2 and wants 1: and now?",
+	{ "deadlock", "A has lock 0 and wants 1, B has 1 and wants 0: and now?",
 	  play_deadlock },
 	{ 0 }
 };

@@ -223,7 +223,7 @@ start_holding() {
 		    open("/proc/self/comm", "w").write("a\033[31m \nb")
 		    time.sleep(60)
 		print(os.getpid(), flush=True)
-		time.sleep(60)' >"$BATS_TEST_TMPDIR/pid" 3>&- &
+		time.sleep(60)' >"$BATS_TEST_TMPDIR/pid" 2>/dev/null 3>&- &
 	job=$!
 	until [ -s "$BATS_TEST_TMPDIR/pid" ] && child=$(pgrep -P "$job") &&
 		grep -q 31m "/proc/$child/comm"; do sleep 0.01; done

@@ -124,6 +124,19 @@ static void kill_it(pid_t pid)
 	assert_int_equal(end_of(pid), -SIGKILL);
 }
 
+/* A child's end, as end_of(); one that hangs is killed at the deadline. */
+static int end_until(double deadline, pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	while (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == 0 && time_left(deadline) > 0)
+		usleep(100);
+	if (info.si_pid == 0)
+		kill(pid, SIGKILL);
+	return end_of(pid);
+}
+
 /* Waits until a child sleeps: one that has nothing else to do, in the lock. */
 static void wait_until_asleep(pid_t pid)
 {
@@ -271,7 +284,7 @@ static void a_waiter_gets_it_however_long_it_takes(void **state)
 		assert_int_equal(waitpid(pid[i], NULL, WNOHANG), 0);
 	assert_int_equal(mp_lock_release(&lock), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(end_of(pid[i]), 0);
+		assert_int_equal(end_until(deadline_after(LONG), pid[i]), 0);
 	mp_lock_close(&lock);
 }
 
@@ -291,7 +304,7 @@ static void a_release_wakes_who_waits(void **state)
 		wait_until_asleep(pid);
 		began = monotonic_now();
 		assert_int_equal(mp_lock_release(&lock), 0);
-		assert_int_equal(end_of(pid), 0);
+		assert_int_equal(end_until(deadline_after(LONG), pid), 0);
 		if (monotonic_now() - began < best)
 			best = monotonic_now() - began;
 	}
@@ -449,7 +462,7 @@ static void who_waits_is_told_too(void **state)
 
 		wait_until_asleep(waiter);
 		kill_it(holder);
-		assert_int_equal(end_of(waiter), 1);
+		assert_int_equal(end_until(deadline_after(LONG), waiter), 1);
 		assert_int_equal(ask(&lock), 0);
 	}
 	mp_lock_close(&lock);
@@ -618,7 +631,7 @@ static void close_is_a_release_and_no_more(void **state)
 	pid = start_asking(&lock, LONG);
 	wait_until_asleep(pid);
 	mp_lock_close(&lock);
-	assert_int_equal(end_of(pid), 0);
+	assert_int_equal(end_until(deadline_after(LONG), pid), 0);
 }
 
 /* --- a mutex in memory of the caller's own ----------------------------------------------------- */
@@ -695,7 +708,7 @@ struct ledger {
 
 static void take_a_turn(struct ledger *it, int who)
 {
-	int answer = mp_lock_acquire(&it->lock, LONG);
+	int answer = mp_lock_acquire(&it->lock, -1);
 
 	if (answer == 1) {
 		it->told++;
@@ -758,7 +771,8 @@ static void a_killed_holder_holds_up_nobody(void **state)
 {
 	struct ledger *it = share(sizeof(*it));
 	pid_t pid[CONTENDERS];
-	int kills = 0;
+	int kills = 0, hung = 0;
+	double deadline;
 
 	(void)state;
 	it->lock = opened();
@@ -767,8 +781,10 @@ static void a_killed_holder_holds_up_nobody(void **state)
 	while (kills < rounds(1000) && it->told <= kills && survive_a_kill(it))
 		kills++;
 	it->enough = true;
+	deadline = deadline_after(LONG);
 	for (int i = 0; i < CONTENDERS; i++)
-		assert_int_equal(end_of(pid[i]), 0);
+		hung += end_until(deadline, pid[i]) != 0;
+	assert_int_equal(hung, 0);
 	assert_int_equal(it->wrong, 0);
 	assert_int_equal(kills, rounds(1000));
 	assert_in_range(it->told, 1, kills); /* 0: nobody ever died inside */
@@ -788,7 +804,7 @@ static int bare_wait(struct mp_lock *lock)
 
 static int lock_wait(struct mp_lock *lock)
 {
-	return mp_lock_acquire(lock, LONG);
+	return mp_lock_acquire(lock, -1);
 }
 
 static pid_t start_waiter(struct mp_lock *lock,
@@ -860,9 +876,9 @@ static void begin_round(struct round *it, int *struck)
 }
 
 /* Did the other get the lock, and is it as good as ever? */
-static bool end_round(struct round *it)
+static bool end_round(struct round *it, double deadline)
 {
-	int answer = end_of(it->other), then = ask(&it->lock);
+	int answer = end_until(deadline, it->other), then = ask(&it->lock);
 
 	mp_lock_close(&it->lock);
 	/* 1: the victim was quicker, and died as the holder. */
@@ -874,13 +890,15 @@ static void a_killed_waiter_holds_up_nobody(void **state)
 	cpu_set_t cpus = stay_on_one_cpu();
 	struct round round[AT_ONCE];
 	int begun = 0, good = 0, struck = 0;
+	double deadline;
 
 	(void)state;
 	while (begun < rounds(1000) && good == begun) {
 		for (int i = 0; i < AT_ONCE; i++, begun++)
 			begin_round(&round[i], &struck);
+		deadline = deadline_after(LONG);
 		for (int i = 0; i < AT_ONCE; i++)
-			good += end_round(&round[i]);
+			good += end_round(&round[i], deadline);
 	}
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	assert_int_equal(good, rounds(1000));

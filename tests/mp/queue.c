@@ -40,12 +40,12 @@ static void open_queue(struct mp_queue *queue, size_t capacity)
 static void messages_come_out_as_they_went_in(void **state)
 {
 	struct mp_queue queue;
-	char message[700];
+	char message[704];
 
 	(void)state;
 	open_queue(&queue, 4096);
 	for (int round = 0; round < 1000; round++) { /* over the end often */
-		size_t size = (round * 37) % sizeof(message);
+		size_t size = (round * 37) % (sizeof(message) - 2);
 
 		memset(message, round, sizeof(message));
 		for (int i = 0; i < 3; i++)

@@ -40,8 +40,15 @@ static void join_all(pid_t *pids, int count)
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
 }
 
+static void assert_in_text(const char *text, const char *word, int times)
+{
+	for (; (text = strstr(text, word)) != NULL; text++)
+		times--;
+	assert_int_equal(times, 0);
+}
+
 /* How often a text stands in the trace of a record. */
-static void assert_in_trace(const struct record *record, const char *text,
+static void assert_in_trace(const struct record *record, const char *word,
 			    int times)
 {
 	char *trace;
@@ -50,10 +57,24 @@ static void assert_in_trace(const struct record *record, const char *text,
 
 	trace_write(file, record);
 	fclose(file);
-	for (char *at = trace; (at = strstr(at, text)) != NULL; at++)
-		times--;
+	assert_in_text(trace, word, times);
 	free(trace);
-	assert_int_equal(times, 0);
+}
+
+/* The same of its picture, under a title and a question. */
+static void assert_in_svg(const struct record *record, const char *word,
+			  int times)
+{
+	struct panel panel = { .title = "T<&>", .subtitle = "Q<&>?" };
+	char *svg;
+	size_t size;
+	FILE *file = open_memstream(&svg, &size);
+
+	panel.record = *record;
+	svg_write(file, &panel, 1);
+	fclose(file);
+	assert_in_text(svg, word, times);
+	free(svg);
 }
 
 /* --- recording --------------------------------------------------------------- */
@@ -200,8 +221,8 @@ static void *hold_in_a_thread(void *unused)
 	return unused;
 }
 
-/* Joined, it is over: the next holder is not beside a dead one. The first of them
- * holds in its main thread, the next one in another. */
+/* Joined, it is over: the next holder is not beside a dead one. The first holds
+ * in its main thread, the next one in another. */
 static void a_span_of_the_dead_ends_at_its_join(void **state)
 {
 	struct record record = begin(100);
@@ -251,6 +272,33 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	picture_free(&picture);
 	assert_in_trace(&record, "{\"ph\":\"B\",", 2);
 	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
+}
+
+/* Of spans in spans in spans the inmost are left out, but not their ends. */
+static void many_spans_in_each_other_end_as_they_should(void **state)
+{
+	struct record record = begin(200);
+	size_t count;
+	struct span *spans;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		span_begin("in");
+	for (int i = 0; i < 49; i++)
+		span_end();
+	mark("only the first is open");
+	usleep(1000);
+	span_end();
+	span_begin("behind");
+	span_end();
+	spans = record_spans(&record, &count);
+	assert_int_equal(count, 17);
+	for (size_t i = 0; i < count; i++)
+		assert_false(spans[i].open);
+	assert_true(spans[0].end >= spans[1].end + 1000000);
+	assert_string_equal(spans[count - 1].name, "behind");
+	assert_int_equal(spans[count - 1].depth, 0);
+	free(spans);
 }
 
 /* --- who records ---------------------------------------------------------------- */
@@ -420,6 +468,36 @@ static void many_messages_are_no_trouble(void **state)
 	picture_free(&picture);
 }
 
+/* As if the process pid had set a mark. */
+static void mark_of(pid_t pid)
+{
+	size_t index = run()->asked++;
+
+	run()->event[index].pid = pid;
+	run()->event[index].kind = EVENT_MARK;
+}
+
+/* Pids count up, and begin again at the end: a small one was made last. */
+static void rows_are_in_the_order_made(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	const pid_t order[] = { getpid(), getpid() + 1, getpid() + 20,
+				getpid() - 20, getpid() - 1 };
+
+	(void)state;
+	mark_of(order[4]);
+	mark_of(order[2]);
+	mark_of(order[3]);
+	mark_of(order[1]);
+	mark("the lab");
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(picture.rows[i].pid, order[i]);
+	picture_free(&picture);
+}
+
 static void a_process_can_change_its_name(void **state)
 {
 	struct record record = begin(100);
@@ -484,6 +562,24 @@ static void the_queries_see_what_overlapped(void **state)
 	assert_false(ended_before(&together, "later", "later"));
 	assert_true(total_length(&apart, "later") >= 0.002);
 	assert_true(total_length(&apart, "nothing") == 0);
+}
+
+static void any_name_is_text_in_a_picture(void **state)
+{
+	struct record record = begin(100);
+
+	(void)state;
+	speak_as("P<&>");
+	span_begin("S<&>");
+	usleep(1000);
+	mark("M<&>");
+	span_end();
+	assert_in_svg(&record, "<&", 0);
+	assert_in_svg(&record, "<title>P&lt;&amp;&gt;: S&lt;&amp;&gt;, ", 1);
+	assert_in_svg(&record, "<title>M&lt;&amp;&gt;</title>", 1);
+	assert_in_svg(&record, "<title>T&lt;&amp;&gt;</title>", 1);
+	assert_in_svg(&record, ">Q&lt;&amp;&gt;?</text>", 1);
+	speak_as(NULL);
 }
 
 static void an_empty_record_is_no_trouble(void **state)
@@ -588,7 +684,7 @@ static void records_share_one_axis(void **state)
 		"---------------#################                                \n"
 		"               0                           20.00"
 		"                        40.00 ms\n"
-		"               # works  - waits\n");
+		"               # works  - waits  . alive\n");
 }
 
 static void nothing_to_compare_is_no_trouble(void **state)
@@ -655,13 +751,16 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(a_killed_process_holds_up_nobody),
 		cmocka_unit_test(a_span_without_end_is_open),
 		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
+		cmocka_unit_test(many_spans_in_each_other_end_as_they_should),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
 		cmocka_unit_test(a_thread_is_a_row_of_its_own),
 		cmocka_unit_test(messages_are_arrows_in_order),
 		cmocka_unit_test(many_messages_are_no_trouble),
+		cmocka_unit_test(rows_are_in_the_order_made),
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
+		cmocka_unit_test(any_name_is_text_in_a_picture),
 		cmocka_unit_test(an_empty_record_is_no_trouble),
 		cmocka_unit_test(records_share_one_axis),
 		cmocka_unit_test(nothing_to_compare_is_no_trouble),
