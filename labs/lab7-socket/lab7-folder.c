@@ -53,8 +53,8 @@ void release_signals(const sigset_t *before)
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-/* Starts it, signals being held. The end that it waits at; children of ours have
- * copies of it. */
+/* Starts it, signals being held. The end that it waits at; children of ours
+ * have copies of it. */
 static int start_keeper(const char *file, ino_t inode, const char *folder,
 			pid_t *pid)
 {
