@@ -111,7 +111,7 @@ run_tests() {
 	mkdir build/tests/mp
 	printf '#!/bin/sh\nkill -9 $$\n' >build/tests/mp/dies
 	chmod +x build/tests/mp/dies
-	run_tests -1 timeout -k 2 30 tests/run
+	CI='' run_tests -1 timeout -k 2 30 tests/run
 	assert_line "rerun just this: build/tests/mp/dies"
 	assert_equal "${lines[-1]}" "1 passed, 3 failed, 1 skipped"
 	CI=true run_tests -1 timeout -k 2 30 tests/run

@@ -218,7 +218,12 @@ static void results_need_not_be_wanted(void **state)
 	map.results = NULL;
 	map.task = nameless; /* and a forked worker needs no name */
 	map.result_size = 8;
-	assert_int_equal(mp_pool_map(&pool, &map), 0);
+	/* Written they are all the same: the memory grows with each of these, and
+	 * for some counts the results begin a page. */
+	for (map.count = 1; map.count < COUNT; map.count++)
+		if (mp_pool_map(&pool, &map) != 0)
+			break;
+	assert_int_equal(map.count, COUNT);
 	mp_pool_terminate(&pool);
 }
 
@@ -528,7 +533,6 @@ static void a_worker_that_dies_at_its_start_fails_the_pool(void **state)
 	(void)state;
 	apart(open_with_workers_that_die);
 }
-
 
 static int open_as_a_user_with_few_processes(void)
 {
