@@ -277,6 +277,17 @@ left_on_terminal() {
 		[ "$6" -lt "$3" ] && [ "$3" -lt "$7" ] && [ "$7" -lt "$4" ] || fail "$* $plain"
 }
 
+@test "--step: a list of conclusions longer than the screen comes page by page" {
+	enter=()
+	for _ in {1..40}; do enter+=(--on " Enter " '\r'); done
+	TERM=xterm run -0 on_terminal --size 80x8 "${enter[@]}" -- "$BUILD/lab2" --step
+	# The screens behind the last one with a question: at most 7 lines each, and Enter.
+	awk -v RS="$ESCAPE\\\\[2J" 'NR > 1 && !/Predict:/ { gsub(/\[typed\]\r?\n/, ""); print gsub(/\n/, "") }' \
+		<<<"$output" >"$BATS_TEST_TMPDIR/pages"
+	run -0 sort -n "$BATS_TEST_TMPDIR/pages"
+	[ "${#lines[@]}" -ge 3 ] && [ "${lines[-1]}" -le 7 ] || fail "pages of $output lines"
+}
+
 @test "--step: at the end of stdin it no longer waits" {
 	run -0 lab 2 zombie orphan --step </dev/null
 	assert_all_held
@@ -342,6 +353,14 @@ all_scenes() {
 	PATH=/nowhere run -0 "$BUILD/lab2" program zombie
 	assert_line --partial "No python3 here"
 	rm "$BATS_TEST_TMPDIR/lab2"
+}
+
+@test "a Python program that prints for ever ends with the comparison" {
+	cp "$BUILD/lab2" "$BATS_TEST_TMPDIR/lab2"
+	mkdir -p "$BATS_TEST_TMPDIR/labs/lab2-process"
+	printf 'while True:\n    print("hello bob")\n' >"$BATS_TEST_TMPDIR/labs/lab2-process/lab2.py"
+	run -1 timeout -k 2 10 "$BATS_TEST_TMPDIR/lab2" program zombie
+	assert_line "!! the C program and the Python program print the same"
 }
 
 @test "a hand-over that is none is refused: exit status 2, one line" {

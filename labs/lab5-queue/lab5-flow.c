@@ -21,6 +21,7 @@
 #define FAST	 2 /* producers */
 #define EACH	 4 /* messages a producer */
 #define PUTS	 (FAST * EACH)
+#define MOST	 20 /* events of a kind */
 
 /* region: bounded-players */
 static int put_fast(const void *args, size_t size)
@@ -29,12 +30,12 @@ static int put_fast(const void *args, size_t size)
 	char message[MESSAGE] = "";
 
 	(void)size;
+	span_begin("puts");
 	for (int i = 0; i < EACH; i++) {
-		span_begin("puts");
 		check(mp_queue_put(&queue, message, MESSAGE, PATIENCE));
 		mark("it is in");
-		span_end();
 	}
+	span_end();
 	return 0;
 }
 
@@ -44,15 +45,13 @@ static int get_slowly(const void *args, size_t size)
 	char message[MESSAGE];
 
 	(void)size;
+	span_begin("gets, works");
 	for (int i = 0; i < FIT + PUTS; i++) {
-		span_begin("gets");
 		check(mp_queue_get(&queue, message, MESSAGE, PATIENCE));
 		mark("got it");
-		span_end();
-		span_begin("works");
 		sleep_for(pace);
-		span_end();
 	}
+	span_end();
 	return 0;
 }
 /* endregion */
@@ -64,39 +63,36 @@ static int by_time(const void *a, const void *b)
 	return (*first > *second) - (*first < *second);
 }
 
-/* When each span of that name began or ended, in order, in memory that the
- * caller frees. */
-static int64_t *times_of(const struct record *record, const char *name,
-			 bool ends, int *count)
+/* Adds the times of such events, in order. How many times there are now. */
+static int add_times(const struct record *record, enum event_kind kind,
+		     const char *name, int64_t times[MOST], int count)
 {
-	size_t all;
-	struct span *spans = record_spans(record, &all);
-	int64_t *times = calloc(all + 1, sizeof(*times));
+	for (size_t i = record->first; i < record->end; i++) {
+		const struct event *event = record_event(i);
 
-	if (times == NULL)
-		die("times_of");
-	*count = 0;
-	for (size_t i = 0; i < all; i++)
-		if (strcmp(spans[i].name, name) == 0)
-			times[(*count)++] = ends ? spans[i].end
-						 : spans[i].begin;
-	free(spans);
-	qsort(times, *count, sizeof(*times), by_time);
-	return times;
+		if (event != NULL && event->kind == kind && count < MOST &&
+		    strcmp(event->name, name) == 0)
+			times[count++] = event->time;
+	}
+	qsort(times, count, sizeof(*times), by_time);
+	return count;
 }
 
 /* region: waited */
-/* The queue was full. How many puts ended when as many gets had begun? */
+/*
+ * The queue was full. How many puts ended when as many gets had begun? The
+ * first get begins when the consumer does, each other one after the one before.
+ */
 static int puts_that_waited(const struct record *record)
 {
-	int puts, gets, waited = 0;
-	int64_t *ended = times_of(record, "puts", true, &puts);
-	int64_t *began = times_of(record, "gets", false, &gets);
+	int64_t ended[MOST], began[MOST];
+	int puts = add_times(record, EVENT_MARK, "it is in", ended, 0);
+	int gets = add_times(record, EVENT_BEGIN, "gets, works", began, 0);
+	int waited = 0;
 
+	gets = add_times(record, EVENT_MARK, "got it", began, gets);
 	for (int i = 0; i < puts && i < gets; i++)
 		waited += ended[i] > began[i];
-	free(ended);
-	free(began);
 	return waited;
 }
 /* endregion */
@@ -150,15 +146,20 @@ void play_bounded(void)
 
 	check(mp_queue_open(&queue, CAPACITY));
 	fill_up(&queue);
+	span_begin("starts, joins");
 	for (int i = 0; i < FAST + 1; i++) {
 		players[i].args = &queue;
 		players[i].size = sizeof(queue);
-		check(start_process(&players[i]));
+		check(mp_process_start(&players[i]));
+		arrow_start(players[i].pid);
 		if (i < FAST)
 			falls_asleep(players[i].pid); /* in its first put */
 	}
-	for (int i = 0; i < FAST + 1; i++)
-		check(join_process(&players[i], PATIENCE));
+	for (int i = 0; i < FAST + 1; i++) {
+		check(mp_process_join(&players[i], PATIENCE));
+		arrow_join(players[i].pid);
+	}
+	span_end();
 	record_stop(&record);
 	show_chart(&record);
 	waited = puts_that_waited(&record);

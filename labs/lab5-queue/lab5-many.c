@@ -78,7 +78,8 @@ static void start_players(struct mp_process *players, mp_target *target,
 		players[i] = (struct mp_process){ .target = target,
 						  MP_ARGS(player) };
 		sprintf(players[i].name, "%s %d", name, i + 1);
-		check(start_process(&players[i]));
+		check(mp_process_start(&players[i]));
+		arrow_start(players[i].pid);
 	}
 }
 
@@ -87,7 +88,8 @@ static bool join_players(struct mp_process *players)
 	bool well = true;
 
 	for (int i = 0; i < SIDES; i++) {
-		check(join_process(&players[i], PATIENCE));
+		check(mp_process_join(&players[i], PATIENCE));
+		arrow_join(players[i].pid);
 		well &= mp_process_exitcode(&players[i]) == 0;
 	}
 	return well;
@@ -104,12 +106,14 @@ void play_many(void)
 
 	check(mp_queue_open(&crowd->queue, 65536));
 	crowd->share = share;
+	span_begin("starts, joins");
 	start_players(consumers, get_items, crowd, "consumer");
 	start_players(producers, put_share, crowd, "producer");
 	well = join_players(producers);
 	for (int i = 0; i < SIDES; i++)
 		check(mp_queue_put(&crowd->queue, "", 0, PATIENCE));
 	well = join_players(consumers) && well;
+	span_end();
 	record_stop(&record);
 	show_chart(&record);
 

@@ -5,8 +5,7 @@
  *	build/lab7 --connect=ADDRESS [--authkey=KEY] --send=TEXT
  *
  * The listener forks a process for each client, as servers did for decades;
- * that one sends back what it receives. The other side may be a Python
- * program.
+ * that one sends back what it receives. The other side may be a Python program.
  */
 #include "lab7.h"
 
@@ -123,7 +122,7 @@ static int connect_and_send(const struct mp_authkey *key)
 	return fflush(stdout) == 0 ? 0 : fail("stdout", strerror(errno));
 }
 
-/* --- the command line ---------------------------------------------------- */
+/* --- the command line --------------------------------------------------- */
 
 static void check_address(const char *option, const char *text)
 {

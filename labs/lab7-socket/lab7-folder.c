@@ -3,8 +3,8 @@
  *
  * A socket file stays when its listener is killed. So whoever makes one starts
  * a keeper first: a process that waits at a pipe for the end of all that hold
- * the other end of it, and then removes what is left. Python has such a
- * process, too: multiprocessing.resource_tracker.
+ * the other end of it, and then removes what is left. Python has such a process,
+ * too: multiprocessing.resource_tracker.
  */
 #include "lab7.h"
 
@@ -71,9 +71,7 @@ static int start_keeper(const char *file, ino_t inode, const char *folder,
 }
 /* endregion */
 
-/*
- * A template for mkdtemp(3). A long TMPDIR leaves no room for a socket's name.
- */
+/* A template for mkdtemp(3). A long TMPDIR leaves no room for a name. */
 static void choose(struct folder *folder)
 {
 	static const char name[] = "lab7-XXXXXX/socket";

@@ -41,7 +41,7 @@ static ino_t inode_of(int fd)
 	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
 }
 
-/* --- the receiver -------------------------------------------------------- */
+/* --- the receiver ------------------------------------------------------- */
 
 static bool is_open_here(ino_t inode)
 {
@@ -125,7 +125,7 @@ int look_into_parcel(const void *args, size_t size)
 	return 0;
 }
 
-/* --- the sender ---------------------------------------------------------- */
+/* --- the sender --------------------------------------------------------- */
 
 /* A file without a name, read in part. */
 static int open_text(void)

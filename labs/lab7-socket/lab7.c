@@ -42,20 +42,19 @@ void receive_text(struct mp_connection *from, char text[LINE])
 	text[size] = '\0';
 }
 
-/* --- program ----------------------------------------------------------- */
+/* --- program ------------------------------------------------------------ */
 
-/* Half a page wide: in the chapter these stand beside the Python. */
+/* In the chapter these stand beside the Python, and are half a page wide. */
 /* clang-format off */
 /* region: client */
 int client(const void *args, size_t size)
 {
-	const char *address = args;
 	struct mp_connection conn;
 	char line[LINE];
 
-	(void)size;
-	check(mp_client(&conn, address,
-		NULL, -1));
+	(void)size; /* an address, with its 0 */
+	check(mp_client(&conn, args, NULL,
+		PATIENCE));
 	send_text(&conn, "hello");
 	receive_text(&conn, line);
 	mp_connection_close(&conn);
@@ -95,7 +94,7 @@ static void play_program(void)
 /* endregion */
 /* clang-format on */
 
-/* --- by-hand ----------------------------------------------------------- */
+/* --- by-hand ------------------------------------------------------------ */
 
 /* region: by-hand */
 /* The client knows the address, and inherits no connection. 0: it got the
@@ -156,7 +155,7 @@ static void play_by_hand(void)
 }
 /* endregion */
 
-/* --- families ------------------------------------------------------------ */
+/* --- families ----------------------------------------------------------- */
 
 struct meeting {
 	struct mp_listener listener; /* its address: what was asked for */
@@ -248,7 +247,7 @@ static void play_families(void)
 		 "port 0 became a free one, %d", port);
 }
 
-/* --- stream -------------------------------------------------------------- */
+/* --- stream ------------------------------------------------------------- */
 
 /* Both ends of a TCP connection, in this process. */
 static void connect_both(struct mp_connection *here,
@@ -333,7 +332,7 @@ static void play_stream(void)
 	mp_connection_close(&there);
 }
 
-/* --- all of them --------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------- */
 
 static const struct scene scenes[] = {
 	{ "program", "what do the C program and the Python program print?",

@@ -14,7 +14,7 @@
 void send_text(struct mp_connection *to, const char *text);
 void receive_text(struct mp_connection *from, char text[LINE]);
 
-/* --- lab7-folder.c --------------------------------------------------------- */
+/* --- lab7-folder.c ------------------------------------------------------ */
 
 /* A folder for a socket file. */
 struct folder {
@@ -38,7 +38,7 @@ void hold_signals(sigset_t *before);
 void keep_file(const struct mp_listener *listener);
 void release_signals(const sigset_t *before);
 
-/* --- lab7-key.c ------------------------------------------------------------- */
+/* --- lab7-key.c --------------------------------------------------------- */
 
 /* May there be keys at all? If not, tells what to install. */
 bool have_keys(void);
@@ -50,7 +50,7 @@ extern double patience; /* --patience: seconds for a message of a handshake */
 
 void play_authkey(void);
 
-/* --- the others -------------------------------------------------------------- */
+/* --- the others --------------------------------------------------------- */
 
 extern size_t memory_size; /* --memory: that crosses in `pass-descriptor` */
 

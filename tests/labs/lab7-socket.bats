@@ -21,6 +21,7 @@ assert_nothing_left() {
 
 # Starts --listen in the background; $address is where it listens, $listener its pid.
 start_listener() { # OPTION...
+	: >"$BATS_TEST_TMPDIR/log"
 	"$BUILD/lab7" "$@" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
 	listener=$!
 	address=''
