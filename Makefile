@@ -7,12 +7,17 @@ CC := gcc
 endif
 CFLAGS ?= -O2 -g
 BUILD ?= build
+PKG_CONFIG ?= pkg-config
 
 # What every compile needs, whatever CFLAGS says. -rdynamic: a spawned child
 # finds its function by name. -z now: or each child would bind its symbols anew.
 needed := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -DVERSION='"$(VERSION)"' \
 	$(addprefix -Icommon/,sys mp stage) -MMD -MP
 linking := -rdynamic -Wl,-z,now
+# libcrypto is for keys alone (common/mp/auth.c). Without it all is built but that,
+# and lab 7 says in its scenes what to install.
+crypto := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
+crypto_flags := $(if $(crypto),-DHAVE_LIBCRYPTO $(shell $(PKG_CONFIG) --cflags libcrypto))
 
 # The folders under labs/ are the table of labs: labs/lab3-fork-vs-spawn is lab3.
 folders := $(sort $(wildcard labs/lab*-*))
@@ -24,10 +29,11 @@ programs := $(foreach source,$(wildcard labs/lab*-*/*.c),\
 	$(if $(findstring -,$(notdir $(source))),,$(basename $(notdir $(source)))))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(addsuffix /*.c,$1)))
-mp := $(call objects,common/mp common/sys)
+mp := $(filter-out $(if $(crypto),,%/auth.o),$(call objects,common/mp common/sys))
 stage := $(call objects,common/stage)
 binaries := $(addprefix $(BUILD)/,$(programs))
-cmocka := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/mp/*.c tests/stage/*.c))
+cmocka := $(filter-out $(if $(crypto),,%/mp/auth),\
+	$(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/mp/*.c tests/stage/*.c)))
 
 # One aligned line a compile; V=1 shows the whole command.
 ifeq ($(V),1)
@@ -59,6 +65,17 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call step,CC)$(CC) $(CFLAGS) $(CPPFLAGS) $(needed) -c -o $@ $<
 
+# These use it, and are compiled anew when it comes or goes.
+with_crypto := $(patsubst %.c,$(BUILD)/obj/%.o,\
+	$(wildcard common/mp/auth.c labs/lab7-*/*.c tests/bench/*.c))
+$(with_crypto): $(BUILD)/crypto
+$(with_crypto): needed += $(crypto_flags)
+$(addprefix $(BUILD)/,lab7 bench tests/mp/auth): libraries := $(crypto)
+
+.PHONY: look-for-crypto
+$(BUILD)/crypto: look-for-crypto
+	@mkdir -p $(@D) && echo '$(crypto)' | cmp -s - $@ || echo '$(crypto)' >$@
+
 $(BUILD)/libmp.a: $(mp)
 	$(call step,AR)rm -f $@ && $(AR) rcs $@ $^
 
@@ -69,7 +86,7 @@ define program
 $(BUILD)/$1: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard labs/*/$1.c labs/*/$1-*.c)) \
 		$(BUILD)/libstage.a $(BUILD)/libmp.a
 	$$(call step,LINK)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(linking) -o $$@ $$^ \
-		$$(LDLIBS) -lpthread -ldl
+		$$(libraries) $$(LDLIBS) -lpthread -ldl
 endef
 $(foreach name,$(programs),$(eval $(call program,$(name))))
 
@@ -77,11 +94,16 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/obj/tests/support.o \
 		$(BUILD)/libstage.a $(BUILD)/libmp.a
 	@mkdir -p $(@D)
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
-		$(LDLIBS) -lcmocka -lpthread -ldl
+		$(libraries) $(LDLIBS) -lcmocka -lpthread -ldl
+
+# The C side of tests/connection.bats.
+$(BUILD)/interop: $(call objects,tests/interop) $(BUILD)/libmp.a
+	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
+		$(LDLIBS) -lpthread -ldl
 
 $(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
-		$(LDLIBS) -lpthread -ldl
+		$(libraries) $(LDLIBS) -lpthread -ldl
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -118,10 +140,10 @@ $(labs:=-valgrind): %-valgrind: programs
 .PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
 cmocka: $(cmocka)
 
-test: programs cmocka ## runs the tests, under a minute
+test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka ## the same tests with their storms at full length
+faults: programs cmocka $(BUILD)/interop ## the same tests with their storms at full length
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes

@@ -136,22 +136,47 @@ record() { # COMMAND: its output is in the page
 	assert_output $'```console\n$ echo one; echo two >&2\none\ntwo'
 }
 
-@test "pids, addresses and times may differ, words and small numbers may not" {
-	what=$BATS_TEST_TMPDIR/what
-	touch "$what"
-	record "cat $what"
-	for pair in 'pid 4711|pid 4712' '0.123 s|45.6 s' 'at 0x7ffd12345678|at 0x55aa00112233' \
-		'/proc/99/fd|/proc/100/fd' 'I am 12|I am 7' '█████ 1.0|██ 0.4'; do
-		echo "${pair%|*}" >"$what"
-		refresh >/dev/null
-		echo "${pair#*|}" >"$what"
-		run -0 refresh --check
+# pairs: each "BEFORE|AFTER" on stdin is the output of a block; recorded, then changed.
+pairs() {
+	local what=$BATS_TEST_TMPDIR/what number=0
+	tree </dev/null
+	rm -r "$tree/labs"
+	mkdir "$what"
+	while IFS='|' read -r before after; do
+		number=$((number + 1))
+		echo "$before" >"$what/before$number"
+		echo "$after" >"$what/after$number"
+		printf '%s\n' "<!-- output cat $what/now$number -->" "<!-- end output -->" >>"$tree/guide/page.md"
+		cp "$what/before$number" "$what/now$number"
 	done
-	for pair in 'state Z|state S' 'exitcode 7|exitcode 8' '=> held|!! held' 'one line|one line more'; do
-		echo "${pair%|*}" >"$what"
-		refresh >/dev/null
-		echo "${pair#*|}" >"$what"
-		run -1 refresh --check
+	run -0 refresh
+	for after in "$what"/after*; do cp "$after" "${after/after/now}"; done
+}
+
+@test "pids, addresses and times may differ" {
+	pairs <<-'END'
+		pid 4711|pid 4712
+		0.123 s|45.6 s
+		at 0x7ffd12345678|at 0x55aa00112233
+		/proc/99/fd|/proc/100/fd
+		I am 12|I am 7
+		█████ 1.0|██ 0.4
+		   █ start  ░ join|   ░ join  · alive
+	END
+	run -0 refresh --check
+	assert_output ""
+}
+
+@test "words and small numbers may not differ" {
+	pairs <<-'END'
+		state Z|state S
+		exitcode 7|exitcode 8
+		=> held|!! held
+		one line|one line more
+	END
+	run -1 refresh --check
+	for after in "state S" "exitcode 8" "!! held" "one line more"; do
+		assert_line "+$after"
 	done
 }
 

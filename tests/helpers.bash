@@ -1,6 +1,7 @@
 # helpers.bash - what every bats file here loads
 #
-# A test fails, too, when it leaves a process or a file in /dev/shm behind.
+# A test fails, too, when it leaves a process or a file in /dev/shm behind. Other
+# tests may run at the same time, and other people's labs: they are let alone.
 
 bats_require_minimum_version 1.5.0
 export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
@@ -14,9 +15,13 @@ setup() {
 	bats_load_library bats-support
 	bats_load_library bats-assert
 	cd "$TOP" || return 1
-	shm_before=$(ls -A /dev/shm)
+	# All that this test runs has it in its environment.
+	export LAB_TEST=$BATS_TEST_TMPDIR
+	memory_before=$(names_in_memory)
 	# What the run shares with its processes, a nested run must not find.
 	unset LAB_RUN NO_COLOR
+	# Nor may `make test ARGS=...` hand its ARGS to a make that a test runs.
+	unset MAKEFLAGS MAKEOVERRIDES MFLAGS ARGS
 	export LC_ALL=C.UTF-8
 }
 
@@ -26,28 +31,50 @@ teardown() {
 		printf '%s\n' "${output:-}" "${stderr:-}" | head -n 60
 		echo "Rerun just this: make test ARGS='$BATS_TEST_FILENAME -f \"$BATS_TEST_DESCRIPTION\"'"
 	fi
-	no_process_left
-	[ "$(ls -A /dev/shm)" = "$shm_before" ] || fail "left in /dev/shm: $(ls -A /dev/shm)"
+	# bats ignores what fails in here, but for the status at the end.
+	local clean=0
+	no_process_left || clean=1
+	no_memory_left || clean=1
+	return $clean
 }
 
-# The processes that run one of our programs: what $BUILD holds. A zombie has no
-# exe any more, and so is not among them: it is its parent's, or init's, to reap.
+# The processes of this test that run one of our programs, or one it built itself.
+# A zombie has no exe any more, and so is not among them: it is its parent's, or
+# init's, to reap.
 our_processes() {
-	find /proc -maxdepth 2 -name exe -lname "$BUILD/*" -printf '%P\n' 2>/dev/null |
-		cut -d/ -f1
+	local pid
+	for pid in $(find /proc -maxdepth 2 -name exe \
+		\( -lname "$BUILD/*" -o -lname "$BATS_TEST_TMPDIR/*" \) -printf '%P\n' 2>/dev/null |
+		cut -d/ -f1); do
+		! grep -qzxF "LAB_TEST=$LAB_TEST" "/proc/$pid/environ" 2>/dev/null || echo "$pid"
+	done
 }
 
 # Polls: a process that was sent a signal takes a moment to go.
 no_process_left() {
-	local until=$((SECONDS + 10)) left
+	local until=$((SECONDS + ${PATIENCE:-10})) left
 	while left=$(our_processes) && [ -n "$left" ]; do
 		if [ "$SECONDS" -ge "$until" ]; then
 			ps -o pid,ppid,stat,args -p "${left//$'\n'/,}"
 			# shellcheck disable=SC2086 # one word a pid
-			kill -KILL $left
-			fail "processes left over"
+			kill -KILL $left 2>/dev/null
+			fail "processes left over" || return
 		fi
 		sleep 0.02
+	done
+}
+
+# Memory by a name carries its lab's and its process's: lab8-4711. (SHM is for the
+# tests of this: what they leave there must not be taken for a lab's.)
+names_in_memory() {
+	find "${SHM:-/dev/shm}" -maxdepth 1 -name 'lab[0-9]*-*[0-9]' -printf '%P\n' | sort
+}
+
+# Where the process has ended, nobody is left to remove it.
+no_memory_left() {
+	local name
+	for name in $(comm -13 <(echo "$memory_before") <(names_in_memory)); do
+		[ -d "/proc/${name##*-}" ] || fail "left in /dev/shm: $name" || return
 	done
 }
 
@@ -71,6 +98,17 @@ python_twin() {
 
 on_terminal() {
 	timeout -k 2 60 "$TOP/tests/pty" "$@"
+}
+
+# refused LAB PATTERN WORD...: one line that says so, exit status 2, no output.
+refused() {
+	local number=$1 pattern=$2
+	shift 2
+	run -2 --separate-stderr lab "$number" "$@"
+	assert_equal "$output" ""
+	# shellcheck disable=SC2154 # run sets them
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_regex "$stderr" "^lab$number: .*$pattern"
 }
 
 # Every conclusion of the last run held, and there were some.

@@ -58,13 +58,22 @@ int look_after(void **state)
 	return 0;
 }
 
-void apart(int (*part)(void))
+pid_t forked(void)
 {
 	pid_t pid;
 
 	fflush(NULL);
 	pid = fork();
 	assert_true(pid >= 0);
+	if (pid == 0) /* or it would go on with the next test, as we do */
+		setenv("CMOCKA_TEST_ABORT", "1", 1);
+	return pid;
+}
+
+void apart(int (*part)(void))
+{
+	pid_t pid = forked();
+
 	if (pid == 0) {
 		int status = part();
 
@@ -97,4 +106,41 @@ void limit_descriptors(int more)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = next + more;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int end_like(const void *args, size_t size)
+{
+	int ending = size == 0 ? RETURN_0 : *(const int *)args;
+
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	switch (ending) {
+	case RETURN_7:
+		return 7;
+	case RETURN_261:
+		return 261;
+	case EXIT_7:
+		exit(7);
+	case ABORT:
+		abort();
+	case WAIT:
+		sleep(LONG);
+	}
+	return 0;
+}
+
+int check_bytes(const void *args, size_t size)
+{
+	const unsigned char *bytes = args;
+
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != (i & 255))
+			return 1;
+	return (uintptr_t)args % _Alignof(max_align_t) != 0;
+}
+
+int write_a_line(const void *args, size_t size)
+{
+	(void)args;
+	(void)size;
+	return printf("a line\n") < 0;
 }

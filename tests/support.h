@@ -21,6 +21,8 @@
 
 #define LONG 30.0 /* seconds: only a defect takes so long */
 
+#define NOBODY 65534 /* a user whom limits bind, unlike root */
+
 /* Each method of starting a process in turn: EACH_METHOD(m) uses *m. */
 #define EACH_METHOD(m) \
 	for (const enum mp_method *m = both_methods; m < both_methods + 2; m++)
@@ -37,6 +39,9 @@ ssize_t count_descriptors(void);
 int look_before(void **state);
 int look_after(void **state);
 
+/* A fork of this process, in which a failed assertion is the end. */
+pid_t forked(void);
+
 /* Runs a test's dangerous part in a process of its own; 0 from it is success. */
 void apart(int (*part)(void));
 
@@ -48,5 +53,18 @@ int end_of(pid_t pid);
 
 /* In a process of its own, alone: room for so many descriptors more, no more. */
 void limit_descriptors(int more);
+
+/* Targets. They have names, so a spawned child finds them. */
+
+enum ending { RETURN_0, RETURN_7, RETURN_261, EXIT_7, ABORT, WAIT };
+
+/* Ends in the way that its argument, an int, says; without one RETURN_0. */
+int end_like(const void *args, size_t size);
+
+/* 0 if the bytes are 0, 1, 2 ... and stand where a struct may stand. */
+int check_bytes(const void *args, size_t size);
+
+/* Prints "a line". */
+int write_a_line(const void *args, size_t size);
 
 #endif

@@ -19,9 +19,9 @@ load helpers
 @test "every scene has a test, and stands in its chapter" {
 	for name in $LABS; do
 		for scene in $("$BUILD/${name%%-*}" --list | cut -f1); do
-			grep -q "^<!-- output build/${name%%-*} $scene -->" "guide/$name.md" ||
+			grep -qE "^<!-- output build/${name%%-*} $scene( --[a-z=0-9-]+)* -->" "guide/$name.md" ||
 				fail "guide/$name.md does not show $scene"
-			grep -qE "lab [0-9] .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
+			grep -qE "(lab [0-9]|trace) .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
 				fail "tests/labs/$name.bats does not play $scene"
 		done
 	done

@@ -67,9 +67,9 @@ int mp_pipe(struct mp_connection *first, struct mp_connection *second,
 int mp_connection_open(struct mp_connection *connection, int fd);
 
 /*
- * Makes a connection that came in a spawned child's arguments usable there. Does
- * nothing in a forked child. -1: EBADF if one of its descriptors was not handed
- * over; ENOMEM.
+ * Makes a connection that came in a spawned child's arguments usable there.
+ * Does nothing in a forked child. -1: EBADF if one of its descriptors was not
+ * handed over; ENOMEM.
  */
 int mp_connection_attach(struct mp_connection *connection);
 
@@ -86,8 +86,8 @@ int mp_connection_send_bytes(struct mp_connection *connection,
 
 /*
  * Receives a message into memory that the caller frees: *message, never NULL
- * then. most is the limit of its length in bytes. Python: recv_bytes(maxlength).
- * The length, or -1:
+ * then. most is the limit of its length in bytes. Python:
+ * recv_bytes(maxlength). The length, or -1:
  *     ENODATA    the end of the file: all that could send have closed
  *     EPROTO     the file ended within a frame, or there is no such length
  *     EMSGSIZE   its length is over the limit; the connection is of no further

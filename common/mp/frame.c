@@ -23,6 +23,7 @@ static uint64_t get_big_endian(const unsigned char *from, size_t bytes)
 	return number;
 }
 
+/* region: head */
 size_t frame_head(unsigned char head[FRAME_HEAD], uint64_t size)
 {
 	if (size <= LONGEST_SHORT) {
@@ -33,12 +34,14 @@ size_t frame_head(unsigned char head[FRAME_HEAD], uint64_t size)
 	put_big_endian(head + FRAME_SHORT, size, FRAME_LONG);
 	return FRAME_HEAD;
 }
+/* endregion */
 
 bool frame_is_long(const unsigned char head[FRAME_SHORT])
 {
 	return get_big_endian(head, FRAME_SHORT) == UINT32_MAX;
 }
 
+/* region: length */
 int64_t frame_length(const unsigned char head[FRAME_HEAD])
 {
 	uint64_t most = frame_is_long(head) ? INT64_MAX : LONGEST_SHORT;
@@ -52,3 +55,4 @@ int64_t frame_length(const unsigned char head[FRAME_HEAD])
 	errno = EPROTO; /* CPython reads a negative number there */
 	return -1;
 }
+/* endregion */

@@ -59,7 +59,7 @@ static void receive_head(int fd, struct hand_over *head)
 
 /* region: become */
 /* Reads what the parent sent, and becomes that process. */
-static _Noreturn void become(int fd)
+_Noreturn void mp_spawn_become(int fd)
 {
 	struct hand_over head;
 	char *args, *strings, **argv;
@@ -113,7 +113,7 @@ void mp_guard(int argc, char *argv[])
 	if (*end != '\0' || end == argv[2] + strlen(SPAWN_HANDLE) || fd < 0 ||
 	    fd > INT_MAX)
 		fail("%s: no descriptor's number", argv[2]);
-	become(fd);
+	mp_spawn_become(fd);
 }
 /* endregion */
 

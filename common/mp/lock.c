@@ -52,24 +52,24 @@ int mp_lock_attach(struct mp_lock *lock)
 
 /* region: slices */
 /*
- * Waits for the mutex in slices. A waiter that is killed just after it was woken
- * can take the wake-up with it, and the mutex would never wake anybody again; who
- * looks for himself every tenth of a second does not depend on it.
+ * Waits for the mutex in slices. A waiter that is killed just after it was
+ * woken can take the wake-up with it, and the mutex would never wake anybody
+ * again; who looks every tenth of a second does not depend on it.
  */
 static int wait_in_slices(pthread_mutex_t *mutex, double timeout)
 {
-	double deadline = deadline_after(timeout);
+	double deadline = deadline_after(timeout), left;
 	int error;
 
 	do {
-		double left = time_left(deadline);
-		struct timespec slice;
+		struct timespec until;
 
+		left = time_left(deadline);
+		until = realtime_after(left < 0 || left > SLICE ? SLICE : left);
 		if (left == 0)
-			return ETIMEDOUT;
-		slice = realtime_after(left < 0 || left > SLICE ? SLICE : left);
-		error = pthread_mutex_timedlock(mutex, &slice);
-	} while (error == ETIMEDOUT);
+			until.tv_sec = -1; /* just a last look */
+		error = pthread_mutex_timedlock(mutex, &until);
+	} while (error == ETIMEDOUT && left != 0);
 	return error;
 }
 /* endregion */

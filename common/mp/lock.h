@@ -46,8 +46,8 @@ static inline int mp_lock_acquire(struct mp_lock *lock, double timeout);
  * it. The holder is a thread: another one of its process is no holder. */
 int mp_lock_release(struct mp_lock *lock);
 
-/* Ends this process's use of the lock, and gives it back if the caller holds it;
- * the last user's ends its memory. */
+/* Ends this process's use of the lock, and gives it back if the caller holds
+ * it; the last user's ends its memory. */
 void mp_lock_close(struct mp_lock *lock);
 
 /*

@@ -29,8 +29,14 @@
  */
 void *mp_spawn_pickle(const struct mp_process *process, size_t *size);
 
-/* The rest is for process.c, spawn.c (the parent's side) and guard.c (the
- * child's). */
+/*
+ * The name by which a program can find one of its exported functions again.
+ * NULL: ENXIO, it is static, or the program was linked without -rdynamic.
+ */
+const char *mp_spawn_name(void *function);
+
+/* The rest is for process.c, forkserver.c, spawn.c (the parent's side) and
+ * guard.c (the child's). */
 
 #define SPAWN_MARK    "--multiprocessing-fork"
 #define SPAWN_HANDLE  "pipe_handle="
@@ -46,11 +52,23 @@ struct hand_over {
 	uint32_t daemon;       /* 0 or 1 */
 };
 
+/* Puts the hand-over into a new pipe. The end to read it from, or -1 with the
+ * errno of mp_process_start(). */
+int mp_spawn_hand_over(const struct mp_process *process);
+
+/* The child's side of it: reads it, closes the pipe, and becomes that process. */
+_Noreturn void mp_spawn_become(int fd);
+
 /* Is this a spawned child that has not passed its guard? */
 bool mp_spawn_bootstrapping(void);
 
 /* Launches the child. Its pid, or -1 with the errno of mp_process_start(). */
 pid_t mp_spawn_launch(const struct mp_process *process);
+
+/* process.c's part: what comes before every start. May this process start that
+ * one? Then it has a name. -1: the first three errnos of mp_process_start(),
+ * ENOMEM. */
+int mp_process_prepare(struct mp_process *process);
 
 /* process.c's part: what a process is to know of itself from now on. */
 void mp_set_current(const struct mp_current *current);

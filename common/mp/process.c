@@ -210,10 +210,8 @@ static int check_caller(const struct mp_process *process)
 }
 
 /* region: start */
-int mp_process_start(struct mp_process *process)
+int mp_process_prepare(struct mp_process *process)
 {
-	pid_t pid;
-
 	if (check_caller(process) < 0)
 		return -1;
 	if (self.owner == 0)
@@ -222,7 +220,15 @@ int mp_process_start(struct mp_process *process)
 		return -1;
 	if (process->name[0] == '\0')
 		make_name(process->name);
+	return 0;
+}
 
+int mp_process_start(struct mp_process *process)
+{
+	pid_t pid;
+
+	if (mp_process_prepare(process) < 0)
+		return -1;
 	if (process->method == MP_SPAWN)
 		pid = mp_spawn_launch(process);
 	else
@@ -256,7 +262,8 @@ int mp_process_join(struct mp_process *process, double timeout)
 		return -1;
 	if (process->ended)
 		return 0;
-	if (timeout >= 0 && watch_end(process->pid, timeout) < 0)
+	if (timeout >= 0 && watch_end(process->pid, timeout) < 0 &&
+	    errno != ECHILD) /* it has ended, reaped elsewhere: reap tells */
 		return -1;
 	return reap(process, 0) < 0 ? -1 : 0;
 }

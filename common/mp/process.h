@@ -41,8 +41,8 @@ typedef int mp_target(const void *args, size_t size);
 /* The address and size of an array or a struct; of a pointer it is a trap. */
 #define MP_ARGS(object) .args = &(object), .size = sizeof(object)
 
-/* The descriptors a spawned child keeps, under their numbers: MP_KEEP(a, b). The
- * list lives as long as the block it stands in. */
+/* The descriptors a spawned child keeps, under their numbers: MP_KEEP(a, b).
+ * The list lives as long as the block it stands in. */
 #define MP_KEEP(...)                          \
 	.keep = (const int[]){ __VA_ARGS__ }, \
 	.keep_count = sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int)
@@ -64,6 +64,7 @@ struct mp_process {
 	pid_t parent; /* who started it, and alone can join it; 0: nobody can */
 	bool ended;   /* and reaped: the pid may be somebody else's by now */
 	int status;   /* waitpid(2)'s status word, once ended */
+	int sentinel; /* of a fork server's child alone, see forkserver.h */
 };
 
 /*
@@ -94,9 +95,10 @@ void mp_guard(int argc, char *argv[]);
  * ENXIO   target has no exported name to travel by: it is static, or the
  *         program was linked without -rdynamic
  * E2BIG   size is over MP_ARGS_MAX, or this program's argv is very long
- * EMFILE, ENFILE  no descriptors left (two are needed for a moment)
+ * EMFILE, ENFILE  no descriptors left (three are needed for a moment)
  * EBADF   one of keep is not open
- * ENOENT, EACCES, ETXTBSY ...  execve(2) of this program failed
+ * ENOENT, EACCES, ETXTBSY ...  execve(2) of this program failed; ENOENT also
+ *         where there is no /proc to find it by
  *
  * In a spawned child that has not passed mp_guard() it does not return: it says
  * why on stderr, and the child exits with 1.

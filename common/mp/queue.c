@@ -68,17 +68,18 @@ static uint32_t cost(uint32_t size)
 {
 	return (MP_QUEUE_COST + size + MP_QUEUE_COST - 1) & -MP_QUEUE_COST;
 }
-/* endregion */
 
 static uint32_t used(const struct queue_ring *ring)
 {
 	return ring->put.bytes - ring->got.bytes;
 }
+/* endregion */
 
 /* --- the lock, and sleeping ----------------------------------------------- */
 
-/* Whoever died with the lock left nothing to mend: what he had not committed, is
- * not there. */
+/* region: lock */
+/* Whoever died with the lock left nothing to mend: what he had not committed,
+ * is not there. */
 static int lock(struct queue_ring *ring, double timeout)
 {
 	struct mp_lock it = { .mutex = &ring->mutex };
@@ -93,6 +94,7 @@ static void unlock(struct queue_ring *ring)
 
 	mp_lock_release(&it);
 }
+/* endregion */
 
 /* region: sleep */
 /*
@@ -113,8 +115,8 @@ static int sleep_for_change(struct queue_ring *ring, struct change *change,
 
 /*
  * Wakes all who sleep, before the change is made: they wait for the lock then,
- * which we hold. After the change we might be killed before we wake anybody; and
- * one alone might be killed with the wake in his hands.
+ * which we hold. After the change we might be killed before we wake anybody;
+ * and one alone might be killed with the wake in his hands.
  */
 static void announce(struct change *change)
 {
@@ -126,7 +128,7 @@ static void announce(struct change *change)
 }
 /* endregion */
 
-/* --- putting and getting ---------------------------------------------------- */
+/* --- putting and getting -------------------------------------------------- */
 
 /* region: put */
 /* Moves a point on: the one store by which a message is there, or gone. */
@@ -221,6 +223,7 @@ size_t mp_queue_largest(const struct mp_queue *queue)
 	return queue->ring->size - MP_QUEUE_COST;
 }
 
+/* region: shutdown */
 void mp_queue_shutdown(struct mp_queue *queue)
 {
 	struct queue_ring *ring = queue->ring;
@@ -231,8 +234,9 @@ void mp_queue_shutdown(struct mp_queue *queue)
 	ring->shut = true;
 	unlock(ring);
 }
+/* endregion */
 
-/* --- opening and closing ------------------------------------------------------ */
+/* --- opening and closing -------------------------------------------------- */
 
 int mp_queue_open(struct mp_queue *queue, size_t capacity)
 {

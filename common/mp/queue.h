@@ -13,12 +13,12 @@
  *	size = mp_queue_get(&queue, buffer, sizeof(buffer), -1);
  *
  * Any number of processes put and get. Messages come out in the order they went
- * in, each once. A message costs its own bytes and MP_QUEUE_COST more, all of it
- * rounded up to a multiple of MP_QUEUE_COST.
+ * in, each once. A message costs its own bytes and MP_QUEUE_COST more, all of
+ * it rounded up to a multiple of MP_QUEUE_COST.
  *
- * A process that is killed at any instruction leaves the queue usable: a message
- * is in it as a whole or not at all. What a killed process had got, is lost with
- * it.
+ * A process that is killed at any instruction leaves the queue usable: a
+ * message is in it as a whole or not at all. What a killed process had got, is
+ * lost with it.
  *
  * Timeouts are in seconds, negative for ever, 0 not to wait at all. Where a
  * process was killed at a bad moment, the next call may take 0.1 s more.
@@ -35,14 +35,14 @@
 #define MP_QUEUE_MAX  (1u << 30) /* bytes of the largest queue */
 
 struct mp_queue {
-	struct mp_shared memory; /* carries the ring to others: MP_KEEP its fd */
+	struct mp_shared memory; /* carries the ring to others: MP_KEEP .fd */
 	struct queue_ring *ring; /* its address in this process */
 };
 
 /*
- * Makes an empty queue, of capacity bytes or the next larger power of two. Every
- * child started afterwards shares it: a forked one as it is, a spawned one that
- * keeps memory.fd after mp_queue_attach().
+ * Makes an empty queue, of capacity bytes or the next larger power of two.
+ * Every child started afterwards shares it: a forked one as it is, a spawned
+ * one that keeps memory.fd after mp_queue_attach().
  * -1: EINVAL (capacity is 0 or over MP_QUEUE_MAX), EMFILE, ENFILE, ENOMEM.
  */
 int mp_queue_open(struct mp_queue *queue, size_t capacity);
@@ -78,8 +78,8 @@ size_t mp_queue_count(struct mp_queue *queue);
 /* The largest message that it takes, in bytes. */
 size_t mp_queue_largest(const struct mp_queue *queue);
 
-/* No message is put any more; what is in it can still be got. For all processes,
- * and for good. Python 3.13: shutdown(). */
+/* No message is put any more; what is in it can still be got. For all
+ * processes, and for good. Python 3.13: shutdown(). */
 void mp_queue_shutdown(struct mp_queue *queue);
 
 /* Ends this process's use of the queue. Python: close(). The last user's ends

@@ -28,19 +28,29 @@ static ssize_t read_some(const struct mp_connection *from, void *to,
 	return n;
 }
 
-/* Reads bytes that must follow: here the end of the file comes too early. Once
- * some are taken the stream is INSIDE. */
+/*
+ * Reads bytes that must follow: here the end of the file comes too early. They
+ * go where nobody else finds them. So the stream is INSIDE before they are
+ * taken: who is killed just behind the read leaves no other word of it.
+ */
 static int read_rest(const struct mp_connection *from, void *to, size_t size,
 		     double deadline)
 {
-	while (size > 0) {
-		ssize_t n = read_some(from, to, size, deadline);
+	volatile int *state = &from->turns->receiving.state;
+	int before = *state;
 
+	while (size > 0) {
+		ssize_t n;
+
+		*state = INSIDE;
+		n = read_some(from, to, size, deadline);
 		if (n == 0 || (n < 0 && errno == ECONNRESET))
 			errno = EPROTO;
-		if (n <= 0)
+		if (n <= 0) {
+			*state = before; /* nothing was taken */
 			return -1;
-		from->turns->receiving.state = INSIDE;
+		}
+		before = INSIDE;
 		to = (char *)to + n;
 		size -= n;
 	}
@@ -86,10 +96,9 @@ static int read_head(const struct mp_connection *from, double deadline)
 /* endregion */
 
 /* region: receive */
-/* Takes the turn, and learns how long the next message is. After 0 it is the
- * caller's to end by end_receive(), or by pass_turn(). */
-static int begin_receive(const struct mp_connection *from, double timeout,
-			 double deadline)
+/* Takes the turn, and learns how long the next message is; see turns.h. */
+int begin_receive(const struct mp_connection *from, double timeout,
+		  double deadline)
 {
 	struct connection_turns *turns = from->turns;
 
@@ -102,6 +111,13 @@ static int begin_receive(const struct mp_connection *from, double timeout,
 	return -1;
 }
 
+void message_taken(struct connection_turns *turns)
+{
+	turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
+	turns->has_length = false;
+	turns->receiving.state = WHOLE;
+}
+
 /* Receives the bytes of it, and passes the turn. */
 static ssize_t end_receive(const struct mp_connection *from, void *buffer,
 			   double deadline)
@@ -109,13 +125,10 @@ static ssize_t end_receive(const struct mp_connection *from, void *buffer,
 	struct connection_turns *turns = from->turns;
 	ssize_t length = turns->length;
 
-	if (read_rest(from, buffer, length, deadline) < 0) {
+	if (read_rest(from, buffer, length, deadline) < 0)
 		length = -1;
-	} else {
-		turns->head[0] = turns->head[FRAME_SHORT - 1] = NO_HEAD;
-		turns->has_length = false;
-		turns->receiving.state = WHOLE;
-	}
+	else
+		message_taken(turns);
 	pass_turn(&turns->receiving);
 	return length;
 }

@@ -17,9 +17,9 @@
 
 /* region: write-some */
 /*
- * Waits for room, and writes what fits there. The write itself may wait; only who
- * has a deadline looks before, and then writes no more than surely fits: to a
- * pipe that has room, PIPE_BUF bytes.
+ * Waits for room, and writes what fits there. The write itself may wait; only
+ * who has a deadline looks before, and then writes no more than surely fits: to
+ * a pipe that has room, PIPE_BUF bytes.
  */
 static ssize_t write_some(const struct mp_connection *to, const void *bytes,
 			  size_t size, double deadline)

@@ -172,7 +172,7 @@ static int attach_by_name(struct mp_shared *shared)
 	return answer;
 }
 
-/* The number may be somebody else's in this process: then it is another file. */
+/* Here the number may be somebody else's: then it is another file. */
 static int attach_by_descriptor(struct mp_shared *shared)
 {
 	struct stat status;
@@ -195,6 +195,23 @@ int mp_shared_attach(struct mp_shared *shared)
 	return attach_by_descriptor(shared);
 }
 /* endregion */
+
+int mp_shared_resize(struct mp_shared *shared, size_t size)
+{
+	struct stat status;
+	void *address;
+
+	if (check_size(size) < 0 || fstat(shared->fd, &status) < 0)
+		return -1;
+	if ((size_t)status.st_size < size && ftruncate(shared->fd, size) < 0)
+		return -1;
+	address = mremap(shared->address, shared->size, size, MREMAP_MAYMOVE);
+	if (address == MAP_FAILED)
+		return -1;
+	shared->address = address;
+	shared->size = size;
+	return 0;
+}
 
 int mp_shared_unlink(struct mp_shared *shared)
 {

@@ -63,6 +63,13 @@ int mp_shared_create(struct mp_shared *shared, const char *name, size_t size);
 int mp_shared_attach(struct mp_shared *shared);
 
 /*
+ * Makes nameless memory larger, or follows another process that did: maps size
+ * bytes, at another address perhaps. The file never gets smaller.
+ * -1: EINVAL (size is 0), ENOMEM, EFBIG; it is then as it was.
+ */
+int mp_shared_resize(struct mp_shared *shared, size_t size);
+
+/*
  * Removes the name; who has the memory, keeps it. Python: unlink().
  * -1: EPERM if this process did not create it, or has removed it; ENOENT if the
  * name is gone, or another's by now.

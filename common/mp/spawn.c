@@ -18,13 +18,12 @@
 #include <unistd.h>
 
 /* region: name-of */
-/* The name by which a program can find one of its exported functions again. */
-static const char *name_of(mp_target *target)
+const char *mp_spawn_name(void *function)
 {
 	Dl_info found;
 
-	if (dladdr((void *)target, &found) != 0 &&
-	    found.dli_saddr == (void *)target && found.dli_sname != NULL)
+	if (dladdr(function, &found) != 0 && found.dli_saddr == function &&
+	    found.dli_sname != NULL)
 		return found.dli_sname;
 	errno = ENXIO;
 	return NULL;
@@ -44,7 +43,7 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
 {
 	struct hand_over head = { .args_size = process->size,
 				  .daemon = process->daemon };
-	const char *target = name_of(process->target);
+	const char *target = mp_spawn_name((void *)process->target);
 	char **argv = main_argv();
 	char *bytes, *end;
 
@@ -80,7 +79,7 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
  * All is in it before the child exists, so neither waits for the other. The
  * pipe does not block: where this user's pipes are small it is EAGAIN, no hang.
  */
-static int fill_pipe(const struct mp_process *process)
+int mp_spawn_hand_over(const struct mp_process *process)
 {
 	size_t size;
 	void *bytes = mp_spawn_pickle(process, &size);
@@ -168,7 +167,7 @@ static int launch(const struct mp_process *process, int handle, pid_t *pid)
 
 pid_t mp_spawn_launch(const struct mp_process *process)
 {
-	int handle = fill_pipe(process);
+	int handle = mp_spawn_hand_over(process);
 	pid_t pid;
 	int error;
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "process.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,6 +25,7 @@ static _Noreturn void end(void)
 
 void die(const char *what)
 {
+	progress_erase();
 	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
 		strerror(errno));
 	end();
@@ -33,6 +35,7 @@ long check_value(long value, const char *call, const char *file, int line)
 {
 	if (value != -1)
 		return value;
+	progress_erase();
 	fprintf(stderr, "%s: %s:%d: %s: %s\n", program_invocation_short_name,
 		file, line, call, strerror(errno));
 	end();

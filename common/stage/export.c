@@ -16,18 +16,33 @@ static size_t panel_count;
 static struct panel scene; /* the one that is played */
 static bool kept;	   /* some of it */
 
-void keep_picture(const struct record *record)
+static void keep(const struct record *record, const char *subtitle, int group)
 {
 	kept = true;
 	if (panel_count == MOST_PANELS)
 		return;
-	panels[panel_count] = scene;
-	panels[panel_count++].record = record_bounded(record);
+	panels[panel_count++] = (struct panel){ scene.title, subtitle,
+						record_bounded(record), group };
+}
+
+void keep_picture(const struct record *record)
+{
+	keep(record, scene.subtitle, 0);
+}
+
+void keep_pictures(const struct record *records, const char *const *labels,
+		   size_t count)
+{
+	static int groups;
+
+	groups++;
+	for (size_t i = 0; i < count; i++)
+		keep(&records[i], labels[i], groups);
 }
 
 void export_scene_begin(const char *name, const char *question)
 {
-	scene = (struct panel){ name, question, record_start() };
+	scene = (struct panel){ name, question, record_start(), 0 };
 	kept = false;
 }
 

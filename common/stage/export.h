@@ -12,6 +12,11 @@
 /* A stretch that is to be in the SVG; show_chart() keeps what it shows. */
 void keep_picture(const struct record *record);
 
+/* Several that are to be compared: over one axis, each under its label, which
+ * lives until the run ends. show_charts() keeps what it shows. */
+void keep_pictures(const struct record *records, const char *const *labels,
+		   size_t count);
+
 /* For stage.c: around each scene. */
 void export_scene_begin(const char *name, const char *question);
 void export_scene_end(void);

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 32 /* rows of both tables together */
+#define MOST  32  /* rows of both tables together */
+#define FIRST 256 /* of getopt's numbers for them: beyond all characters */
 
 void usage_error(const char *format, ...)
 {
@@ -48,7 +49,7 @@ static void print_bounds(char *text, size_t room, const struct option_row *row)
 	if (row->kind == OPTION_SIZE)
 		snprintf(text, room, "%s to %s", min, max);
 	else
-		snprintf(text, room, "%g to %g", row->min, row->max);
+		snprintf(text, room, "%.10g to %.10g", row->min, row->max);
 }
 
 /* What a row takes, in words: "seconds from 0 to 60". */
@@ -66,6 +67,8 @@ static void print_range(char *text, size_t room, const struct option_row *row)
 		snprintf(text, room, "no value");
 	else if (row->kind == OPTION_FILE)
 		snprintf(text, room, "the name of a file");
+	else if (row->kind == OPTION_TEXT)
+		snprintf(text, room, "%s", row->choices);
 	else if (row->kind == OPTION_CHOICE)
 		snprintf(text, room, "one of %s", row->choices);
 	else
@@ -119,9 +122,9 @@ static bool store(const struct option_row *row, const char *text)
 		*(bool *)row->value = true;
 		return true;
 	}
-	if (row->kind == OPTION_FILE) {
+	if (row->kind == OPTION_FILE || row->kind == OPTION_TEXT) {
 		*(const char **)row->value = text;
-		return text[0] != '\0';
+		return row->kind == OPTION_TEXT || text[0] != '\0';
 	}
 	if (row->kind == OPTION_CHOICE) {
 		int which = choice(row->choices, text);
@@ -150,7 +153,7 @@ static int append(const struct option_row *table, struct option *to,
 		to[count] = (struct option){
 			.name = table->name,
 			.has_arg = flag ? no_argument : required_argument,
-			.val = count + 1,
+			.val = FIRST + count,
 		};
 		rows[count++] = table;
 	}
@@ -170,12 +173,12 @@ static void take(const struct option_row *row, const char *text)
 /* getopt_long(3) found no such option, or none that may have a value. */
 static _Noreturn void refuse(const struct option_row **rows, char *word)
 {
-	if (optopt >= 1 && optopt <= MOST && strncmp(word, "--", 2) == 0)
-		usage_error("--%s takes no value: '%s'", rows[optopt - 1]->name,
-			    word);
-	if (strncmp(word, "--", 2) == 0)
-		usage_error("'%s' is no option; --help names them", word);
-	usage_error("'-%c' is no option; --help names them", optopt);
+	if (optopt >= FIRST)
+		usage_error("--%s takes no value: '%s'",
+			    rows[optopt - FIRST]->name, word);
+	if (optopt != 0) /* a letter: word may be the one before its own */
+		usage_error("'-%c' is no option; --help names them", optopt);
+	usage_error("'%s' is no option; --help names them", word);
 }
 
 int options_parse(int argc, char *argv[], const struct option_row *ours,
@@ -193,12 +196,12 @@ int options_parse(int argc, char *argv[], const struct option_row *ours,
 		if (found == '?')
 			refuse(rows, argv[optind - 1]);
 		if (found == ':') {
-			const struct option_row *row = rows[optopt - 1];
+			const struct option_row *row = rows[optopt - FIRST];
 
 			print_range(range, sizeof(range), row);
 			usage_error("--%s: needs %s", row->name, range);
 		}
-		take(rows[found - 1], optarg);
+		take(rows[found - FIRST], optarg);
 	}
 	return optind;
 }
@@ -220,7 +223,8 @@ void options_help(const struct option_row *table)
 		else if (table->kind == OPTION_FILE)
 			snprintf(usage, sizeof(usage), "--%s=FILE",
 				 table->name);
-		else if (table->kind == OPTION_CHOICE)
+		else if (table->kind == OPTION_CHOICE ||
+			 table->kind == OPTION_TEXT)
 			snprintf(usage, sizeof(usage), "--%s=%s", table->name,
 				 table->choices);
 		else

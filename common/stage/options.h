@@ -16,6 +16,7 @@ enum option_kind {
 	OPTION_SECONDS, /* sets a double */
 	OPTION_SIZE,	/* bytes, with K, M or G behind; sets a size_t */
 	OPTION_FILE,	/* a name, not empty; sets a const char * */
+	OPTION_TEXT,	/* any text; sets a const char * */
 	OPTION_CHOICE	/* one of a few words; sets an int, which one, from 0 */
 };
 
@@ -24,7 +25,8 @@ struct option_row {
 	enum option_kind kind;
 	void *value;	     /* where it goes; holds the default before */
 	double min, max;     /* the range of a number, of seconds, of a size */
-	const char *choices; /* of OPTION_CHOICE: "fork|spawn" */
+	const char *choices; /* of OPTION_CHOICE: "fork|spawn"; of
+				OPTION_TEXT: what it is, "ADDRESS" */
 	const char *help;    /* one line */
 };
 

@@ -26,6 +26,12 @@ int picture_name(const struct picture *picture, const char *name)
 	return i;
 }
 
+static void name_row(struct row *row, const struct event *event)
+{
+	row->name = event->name;
+	row->process = (pid_t)event->other;
+}
+
 static void collect_rows(struct picture *picture, const struct record *in)
 {
 	for (size_t i = in->first; i < in->end; i++) {
@@ -37,11 +43,14 @@ static void collect_rows(struct picture *picture, const struct record *in)
 		row = &picture->rows[picture_row(picture, event->pid)];
 		if (row == &picture->rows[picture->row_count]) {
 			picture->row_count++;
-			*row = (struct row){ event->pid, "", event->time, 0 };
+			*row = (struct row){ .pid = event->pid,
+					     .process = event->pid,
+					     .name = "",
+					     .first = event->time };
 		}
 		row->last = event->time;
 		if (event->kind == EVENT_NAME)
-			row->name = event->name;
+			name_row(row, event);
 		if (picture->begin == 0 || event->time < picture->begin)
 			picture->begin = event->time;
 		if (event->time > picture->end)
@@ -49,14 +58,16 @@ static void collect_rows(struct picture *picture, const struct record *in)
 	}
 }
 
-/* The lab first, the others as they were made: pids count up. Who of them was
- * the first to record something is luck. */
-static int by_pid(const void *a, const void *b)
+/* The lab first, the others as they were made: pids count up from its own, and
+ * begin again at the bottom. Who was the first to record something is luck. */
+static int by_age(const void *a, const void *b)
 {
 	const struct row *first = a, *second = b;
+	bool first_wrapped = first->pid < getpid();
+	bool second_wrapped = second->pid < getpid();
 
-	if (first->pid == getpid() || second->pid == getpid())
-		return first->pid == getpid() ? -1 : 1;
+	if (first_wrapped != second_wrapped)
+		return first_wrapped - second_wrapped;
 	return first->pid - second->pid;
 }
 
@@ -72,31 +83,71 @@ static void find_names(struct picture *picture, size_t before)
 		row = picture_row(picture, event->pid);
 		if (row < picture->row_count &&
 		    picture->rows[row].name[0] == '\0')
-			picture->rows[row].name = event->name;
+			name_row(&picture->rows[row], event);
 	}
 }
 
-/* The index of the receive that belongs to a send: as many come before it on
- * its channel as sends before that one. */
-static size_t receive_of(const struct record *in, size_t send)
+/* One end of a message, and where it stands in the record. */
+struct message {
+	uint64_t channel;
+	size_t at;
+};
+
+static int by_channel(const void *a, const void *b)
 {
-	uint64_t channel = record_event(send)->other;
-	int before = 0;
+	const struct message *first = a, *second = b;
 
-	for (size_t i = in->first; i < send; i++) {
-		const struct event *event = record_event(i);
+	if (first->channel != second->channel)
+		return first->channel < second->channel ? -1 : 1;
+	return (first->at > second->at) - (first->at < second->at);
+}
 
-		before += event != NULL && event->kind == EVENT_SEND &&
-			  event->other == channel;
-	}
+/* All sends, or all receives: by their channels, and in their order. */
+static struct message *collect_messages(const struct record *in,
+					enum event_kind kind, size_t *count)
+{
+	struct message *list = calloc(in->end - in->first + 1, sizeof(*list));
+
+	if (list == NULL)
+		die("collect_messages");
+	*count = 0;
 	for (size_t i = in->first; i < in->end; i++) {
 		const struct event *event = record_event(i);
 
-		if (event != NULL && event->kind == EVENT_RECEIVE &&
-		    event->other == channel && before-- == 0)
-			return i;
+		if (event != NULL && event->kind == kind)
+			list[(*count)++] = (struct message){ event->other, i };
 	}
-	return in->end;
+	qsort(list, *count, sizeof(*list), by_channel);
+	return list;
+}
+
+/*
+ * For each event of the record, if it is a send: the place of its receive, the
+ * n-th on a channel for its n-th send; or the record's end.
+ */
+static size_t *pair_messages(const struct record *in)
+{
+	size_t most = in->end - in->first + 1, sends, receives, r = 0;
+	struct message *sent = collect_messages(in, EVENT_SEND, &sends);
+	struct message *received =
+		collect_messages(in, EVENT_RECEIVE, &receives);
+	size_t *receive_of = calloc(most, sizeof(*receive_of));
+
+	if (receive_of == NULL)
+		die("pair_messages");
+	for (size_t i = 0; i < most; i++)
+		receive_of[i] = in->end;
+	for (size_t s = 0; s < sends; s++) {
+		uint64_t channel = sent[s].channel;
+
+		while (r < receives && received[r].channel < channel)
+			r++; /* left over, of the channels before */
+		if (r < receives && received[r].channel == channel)
+			receive_of[sent[s].at - in->first] = received[r++].at;
+	}
+	free(sent);
+	free(received);
+	return receive_of;
 }
 
 /* A child may have done something before its parent recorded the start of it,
@@ -117,6 +168,8 @@ static void add_arrow(struct picture *picture, pid_t from, int64_t begin,
 
 static void collect_arrows(struct picture *picture, const struct record *in)
 {
+	size_t *receive_of = pair_messages(in);
+
 	for (size_t i = in->first; i < in->end; i++) {
 		const struct event *event = record_event(i), *to;
 		size_t row;
@@ -132,23 +185,42 @@ static void collect_arrows(struct picture *picture, const struct record *in)
 			add_arrow(picture, (pid_t)event->other,
 				  picture->rows[row].last, event->pid,
 				  event->time, "join");
-		if (event->kind != EVENT_SEND)
+		if (event->kind != EVENT_SEND ||
+		    receive_of[i - in->first] == in->end)
 			continue;
-		row = receive_of(in, i);
-		to = row < in->end ? record_event(row) : NULL;
-		if (to != NULL)
-			add_arrow(picture, event->pid, event->time, to->pid,
-				  to->time, "message");
+		to = record_event(receive_of[i - in->first]);
+		add_arrow(picture, event->pid, event->time, to->pid, to->time,
+			  "message");
 	}
+	free(receive_of);
+}
+
+/* What a process never ended went on until its join: so long it was there. */
+static void lengthen_rows(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->span_count; i++) {
+		const struct span *span = &picture->spans[i];
+		size_t row = picture_row(picture, span->pid);
+
+		if (span->open && span->end > picture->rows[row].last)
+			picture->rows[row].last = span->end;
+	}
+}
+
+int add_once(const char **list, int count, int most, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(list[i], name) == 0)
+			return count;
+	if (count < most)
+		list[count++] = name;
+	return count;
 }
 
 static void add_name(struct picture *picture, const char *name)
 {
-	for (int i = 0; i < picture->name_count; i++)
-		if (strcmp(picture->names[i], name) == 0)
-			return;
-	if (picture->name_count < PICTURE_NAMES)
-		picture->names[picture->name_count++] = name;
+	picture->name_count = add_once(picture->names, picture->name_count,
+				       PICTURE_NAMES, name);
 }
 
 /* Row by row: who began first, of two processes, is often luck. */
@@ -172,9 +244,10 @@ void picture_make(struct picture *picture, const struct record *record)
 	if (picture->rows == NULL || picture->arrows == NULL)
 		die("picture_make");
 	collect_rows(picture, &in);
-	qsort(picture->rows, picture->row_count, sizeof(struct row), by_pid);
+	qsort(picture->rows, picture->row_count, sizeof(struct row), by_age);
 	find_names(picture, in.first);
 	picture->spans = record_spans(&in, &picture->span_count);
+	lengthen_rows(picture);
 	collect_arrows(picture, &in);
 	collect_names(picture);
 }
@@ -184,4 +257,39 @@ void picture_free(struct picture *picture)
 	free(picture->rows);
 	free(picture->arrows);
 	free(picture->spans);
+}
+
+void picture_leave_out(struct picture *picture, pid_t pid)
+{
+	size_t row = picture_row(picture, pid), kept = 0;
+
+	if (row == picture->row_count)
+		return;
+	picture->row_count--;
+	memmove(&picture->rows[row], &picture->rows[row + 1],
+		(picture->row_count - row) * sizeof(struct row));
+	for (size_t i = 0; i < picture->span_count; i++)
+		if (picture->spans[i].pid != pid)
+			picture->spans[kept++] = picture->spans[i];
+	picture->span_count = kept;
+	picture->arrow_count = 0; /* they name rows that have moved */
+	picture->name_count = 0;
+	collect_names(picture);
+}
+
+void pictures_align(struct picture *pictures, size_t count)
+{
+	struct picture all = { 0 }; /* its length and its names */
+
+	for (size_t i = 0; i < count; i++) {
+		if (pictures[i].end - pictures[i].begin > all.end)
+			all.end = pictures[i].end - pictures[i].begin;
+		for (int n = 0; n < pictures[i].name_count; n++)
+			add_name(&all, pictures[i].names[n]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		pictures[i].end = pictures[i].begin + all.end;
+		memcpy(pictures[i].names, all.names, sizeof(all.names));
+		pictures[i].name_count = all.name_count;
+	}
 }

@@ -15,8 +15,9 @@
 
 struct row {
 	pid_t pid;
-	const char *name;    /* the last one that the process went by */
-	int64_t first, last; /* its first and its last event */
+	pid_t process;	     /* another one for a thread, if it is known */
+	const char *name;    /* the last one that it went by */
+	int64_t first, last; /* its events, or the end of an open span */
 };
 
 struct arrow {
@@ -46,5 +47,15 @@ size_t picture_row(const struct picture *picture, pid_t pid);
 
 /* Which of the names it is. */
 int picture_name(const struct picture *picture, const char *name);
+
+/* Adds a name to a list, once, while they are fewer than most. Their count. */
+int add_once(const char **list, int count, int most, const char *name);
+
+/* Takes the row of a process out, with its spans, and all arrows. */
+void picture_leave_out(struct picture *picture, pid_t pid);
+
+/* Puts pictures over one axis: each is as long as the longest, and a name is the
+ * same one in all of them. */
+void pictures_align(struct picture *pictures, size_t count);
 
 #endif

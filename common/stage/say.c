@@ -5,6 +5,7 @@
 #include "deadline.h"
 #include "io.h"
 #include "process.h"
+#include "progress.h"
 #include "run.h"
 #include "terminal.h"
 #include "timeline.h"
@@ -17,7 +18,7 @@
 
 #define LINE 512 /* bytes; longer ones are cut, to stay one write */
 
-static const char *speaker;
+static _Thread_local const char *speaker;
 static struct conclusion *list;
 static int count;
 static const char *scene_now;
@@ -42,6 +43,7 @@ static void put(char *line, int size)
 	if (size > LINE - 2)
 		size = LINE - 2;
 	line[size] = '\n';
+	progress_erase();
 	if (write_full(STDOUT_FILENO, line, size + 1) < 0)
 		die("stdout");
 }

@@ -15,8 +15,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line as it is: part of a table, of a chart, of another program's output. */
 void show(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The name that say() puts before the lines of this process, for those that
- * mp did not start and so did not name. */
+/* The name that say() puts before the lines of this process or thread, for those
+ * that mp did not start and so did not name. */
 void speak_as(const char *name);
 
 /* The name that this process's lines carry. */

@@ -15,8 +15,11 @@
 #include "deadline.h"
 #include "export.h"
 #include "gate.h"
+#include "measure.h"
 #include "memory.h"
 #include "options.h"
+#include "program.h"
+#include "progress.h"
 #include "say.h"
 #include "timeline.h"
 
@@ -41,5 +44,13 @@ struct lab {
  * it is a comparison with the Python program (see twin.h).
  */
 int stage_main(int argc, char *argv[], const struct lab *lab);
+
+/*
+ * For a lab whose options can ask for something else than scenes; before
+ * stage_main(). instead() does that, and its answer is the exit status; or it
+ * is -1, and the scenes are played. scene is the first one that the command line
+ * names, or NULL.
+ */
+void stage_instead(int (*instead)(const char *scene));
 
 #endif

@@ -13,10 +13,11 @@ struct panel {
 	const char *title;
 	const char *subtitle;
 	struct record record;
+	int group; /* those of one group are over one axis; 0: of none */
 };
 
 /*
- * Writes the panels that have spans in them, one below the other, as one SVG
+ * Writes the panels that have something in them, one below the other, as one SVG
  * file: titles for screen readers, light and dark by what the reader prefers.
  * Whoever called looks at ferror(3) and fclose(3).
  */

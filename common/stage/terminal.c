@@ -22,12 +22,16 @@ const char *paint(enum colour colour)
 	return run()->colour ? escape[colour] : "";
 }
 
-bool on_terminal(void)
+bool is_terminal(int fd)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(STDOUT_FILENO) && term != NULL &&
-	       strcmp(term, "dumb") != 0;
+	return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+bool on_terminal(void)
+{
+	return is_terminal(STDOUT_FILENO);
 }
 
 bool wants_colour(void)

@@ -11,7 +11,10 @@ enum colour { PLAIN, BOLD, GREEN, RED, CYAN };
 /* The escape sequence for it, or "" in a run without colours. */
 const char *paint(enum colour colour);
 
-/* Is stdout a terminal that knows escape sequences (TERM is not dumb)? */
+/* Is it a terminal that knows escape sequences (TERM is not dumb)? */
+bool is_terminal(int fd);
+
+/* Is stdout one? */
 bool on_terminal(void);
 
 /* What --color=auto comes to: such a terminal, and NO_COLOR unset or empty. */

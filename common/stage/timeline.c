@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEEPEST 16 /* spans of one process open at once */
+#define DEEPEST 16 /* spans of one thread open at once */
 
 /* --- recording ----------------------------------------------------------- */
 
-static pid_t self; /* this process, once it has told its name; 0 before */
+static _Thread_local pid_t self; /* this thread, once it has told its name */
 
 void timeline_introduce(void)
 {
@@ -49,7 +49,7 @@ static void append(enum event_kind kind, const char *name, uint64_t other)
 }
 /* endregion */
 
-/* The first event of a process is its name. A forked child is a new process. */
+/* The first event of a thread is its name. A forked child's is a new one. */
 static void introduce(void)
 {
 	static bool watching_forks;
@@ -57,8 +57,8 @@ static void introduce(void)
 	if (!watching_forks)
 		pthread_atfork(NULL, NULL, timeline_introduce);
 	watching_forks = true;
-	self = getpid();
-	append(EVENT_NAME, speaker_name(), 0);
+	self = gettid();
+	append(EVENT_NAME, speaker_name(), getpid());
 }
 
 static void record_one(enum event_kind kind, const char *name, uint64_t other)
@@ -161,11 +161,12 @@ const struct event *record_event(size_t index)
 	return event;
 }
 
-/* The open spans of the processes met so far, as indices into the spans. */
+/* The open spans of the threads met so far, as indices into the spans. */
 struct stack {
 	pid_t pid;
+	pid_t process; /* whose thread it is, as far as the record tells */
 	size_t open[DEEPEST];
-	int depth;
+	int depth; /* may be more: what is deeper is left out */
 };
 
 static struct stack *stack_of(struct stack *stacks, size_t *count, pid_t pid)
@@ -173,7 +174,7 @@ static struct stack *stack_of(struct stack *stacks, size_t *count, pid_t pid)
 	for (size_t i = 0; i < *count; i++)
 		if (stacks[i].pid == pid)
 			return &stacks[i];
-	stacks[*count] = (struct stack){ .pid = pid };
+	stacks[*count] = (struct stack){ .pid = pid, .process = pid };
 	return &stacks[(*count)++];
 }
 
@@ -193,20 +194,45 @@ struct record record_bounded(const struct record *record)
 				record->end < end ? record->end : end };
 }
 
+/* The span that this thread began last, which is over now; or NULL. */
+static struct span *pop(struct stack *stack, struct span *spans)
+{
+	if (stack->depth == 0 || --stack->depth >= DEEPEST)
+		return NULL; /* none, or one that was left out */
+	return &spans[stack->open[stack->depth]];
+}
+
+/* Nothing of a process goes on when it was joined: killed, or ended in it. */
+static void end_at_join(const struct event *join, struct stack *stacks,
+			size_t count, struct span *spans)
+{
+	for (struct stack *it = stacks; it < stacks + count; it++)
+		while ((pid_t)join->other == it->process && it->depth > 0) {
+			struct span *span = pop(it, spans);
+
+			if (span == NULL)
+				continue;
+			span->end = join->time;
+			span->joined = true;
+		}
+}
+
 /* Puts an event to the spans; the open ones of its process are in its stack. */
 static void follow(const struct event *event, struct stack *stack,
 		   struct span *spans, size_t *count)
 {
-	if (event->kind == EVENT_BEGIN && stack->depth < DEEPEST) {
-		spans[*count] = (struct span){ .pid = event->pid,
-					       .depth = stack->depth,
-					       .begin = event->time,
-					       .open = true,
-					       .name = event->name };
-		stack->open[stack->depth++] = (*count)++;
-	} else if (event->kind == EVENT_END && stack->depth > 0) {
-		struct span *span = &spans[stack->open[--stack->depth]];
+	if (event->kind == EVENT_BEGIN && stack->depth++ < DEEPEST) {
+		stack->open[stack->depth - 1] = *count;
+		spans[(*count)++] = (struct span){ .pid = event->pid,
+						   .depth = stack->depth - 1,
+						   .begin = event->time,
+						   .open = true,
+						   .name = event->name };
+	} else if (event->kind == EVENT_END) {
+		struct span *span = pop(stack, spans);
 
+		if (span == NULL)
+			return;
 		span->end = event->time;
 		span->open = false;
 	}
@@ -215,9 +241,9 @@ static void follow(const struct event *event, struct stack *stack,
 struct span *record_spans(const struct record *record, size_t *count)
 {
 	struct record in = record_bounded(record);
-	size_t most = in.end - in.first, processes = 0;
+	size_t most = in.end - in.first, threads = 0;
 	struct span *spans = calloc(most + 1, sizeof(*spans));
-	struct stack *stacks = calloc(most + 1, sizeof(*stacks));
+	struct stack *stacks = calloc(most + 1, sizeof(*stacks)), *stack;
 	int64_t last = 0;
 
 	if (spans == NULL || stacks == NULL)
@@ -230,12 +256,16 @@ struct span *record_spans(const struct record *record, size_t *count)
 			continue;
 		if (event->time > last)
 			last = event->time;
-		follow(event, stack_of(stacks, &processes, event->pid), spans,
-		       count);
+		stack = stack_of(stacks, &threads, event->pid);
+		if (event->kind == EVENT_NAME)
+			stack->process = (pid_t)event->other;
+		if (event->kind == EVENT_JOIN)
+			end_at_join(event, stacks, threads, spans);
+		follow(event, stack, spans, count);
 	}
 	free(stacks);
 	for (size_t i = 0; i < *count; i++)
-		if (spans[i].open)
+		if (spans[i].open && !spans[i].joined)
 			spans[i].end = last;
 	qsort(spans, *count, sizeof(*spans), by_begin);
 	return spans;
@@ -292,7 +322,7 @@ bool ended_before(const struct record *record, const char *earlier,
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(spans[i].name, earlier) == 0) {
-			open |= spans[i].open;
+			open |= spans[i].open && !spans[i].joined;
 			if (spans[i].end > last_end)
 				last_end = spans[i].end;
 		}

@@ -6,7 +6,12 @@
  * memory that the run shares (see run.h); to append it takes one atomic addition
  * and no lock, so a process that is killed at any instruction holds up nobody,
  * and its half-written event is passed over. What was begun and not ended stays
- * open. When the memory is full, further events are counted and dropped.
+ * open, until its process was joined. When the memory is full, further events are
+ * counted and dropped.
+ *
+ * A thread that records counts as a process here: the main one has its process's
+ * pid and name, another one its own thread id, see gettid(2), and a name if it
+ * calls speak_as().
  *
  * The pictures are made from this (chart.h, svg.h, trace.h), and so are the
  * conclusions: by what overlapped, not by the clock.
@@ -24,7 +29,7 @@
 
 /* --- recording ----------------------------------------------------------- */
 
-/* This process begins something, and ends what it began last. May nest. */
+/* This thread begins something, and ends what it began last. May nest. */
 void span_begin(const char *name);
 void span_end(void);
 
@@ -45,14 +50,14 @@ void arrow_receive(uint64_t channel);
 int start_process(struct mp_process *process);
 int join_process(struct mp_process *process, double timeout);
 
-/* This process has a new name: its next event tells it. */
+/* This thread has a new name: its next event tells it. */
 void timeline_introduce(void);
 
 /* --- looking it up ------------------------------------------------------- */
 
 enum event_kind {
 	EVENT_NONE, /* reserved, and never finished */
-	EVENT_NAME, /* of the process */
+	EVENT_NAME, /* of the process, or of a thread of `other` */
 	EVENT_BEGIN,
 	EVENT_END,
 	EVENT_MARK,
@@ -64,7 +69,7 @@ enum event_kind {
 
 struct event {
 	_Atomic uint32_t kind; /* written last */
-	int32_t pid;
+	int32_t pid;  /* or the id of a thread that is not the main one */
 	int64_t time; /* nanoseconds, CLOCK_MONOTONIC */
 	uint64_t other;
 	char name[TIMELINE_NAME];
@@ -85,8 +90,9 @@ struct record record_bounded(const struct record *record);
 struct span {
 	pid_t pid;
 	int depth;	    /* 0, or how many of its process it is in */
-	int64_t begin, end; /* end of an open one: that of the record */
-	bool open;	    /* never ended: killed, or still at it */
+	int64_t begin, end; /* of an open one: that of the record, */
+	bool open;	    /* never ended: killed, or still at it; */
+	bool joined;	    /* or the join of its process: it is over */
 	const char *name;
 };
 

@@ -30,25 +30,34 @@ static void write_string(FILE *file, const char *text)
 }
 
 /* What all events begin with. Each stands on a line of its own. */
-static void begin_event(FILE *file, const char *phase, pid_t pid,
+static void begin_event(FILE *file, const char *phase, const struct row *row,
 			const char *name)
 {
 	fprintf(file,
-		",\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%d,\"name\":", phase, pid,
-		pid);
+		",\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%d,\"name\":", phase,
+		row->process, row->pid);
 	write_string(file, name);
+}
+
+static const struct row *row_of(const struct picture *picture, pid_t pid)
+{
+	return &picture->rows[picture_row(picture, pid)];
 }
 
 static void write_names(FILE *file, const struct picture *picture)
 {
 	for (size_t i = 0; i < picture->row_count; i++) {
 		const struct row *row = &picture->rows[i];
+		bool thread = row->process != row->pid;
 
-		begin_event(file, "M", row->pid, "process_name");
+		begin_event(file, "M", row,
+			    thread ? "thread_name" : "process_name");
 		fprintf(file, ",\"args\":{\"name\":");
 		write_string(file, row->name);
 		fprintf(file, "}}");
-		begin_event(file, "M", row->pid, "process_sort_index");
+		begin_event(file, "M", row,
+			    thread ? "thread_sort_index"
+				   : "process_sort_index");
 		fprintf(file, ",\"args\":{\"sort_index\":%zu}}", i);
 	}
 }
@@ -57,19 +66,24 @@ static void write_spans(FILE *file, const struct picture *picture)
 {
 	for (size_t i = 0; i < picture->span_count; i++) {
 		const struct span *span = &picture->spans[i];
+		const struct row *row = row_of(picture, span->pid);
 
-		begin_event(file, span->open ? "B" : "X", span->pid,
-			    span->name);
+		begin_event(file, span->open ? "B" : "X", row, span->name);
 		fprintf(file, ",\"cat\":\"span\",\"ts\":%.3f",
 			microseconds(span->begin));
 		if (!span->open)
 			fprintf(file, ",\"dur\":%.3f",
 				(span->end - span->begin) / 1e3);
 		fprintf(file, "}");
+		if (!span->joined)
+			continue;
+		begin_event(file, "E", row, span->name);
+		fprintf(file, ",\"ts\":%.3f}", microseconds(span->end));
 	}
 }
 
-static void write_marks(FILE *file, const struct record *record)
+static void write_marks(FILE *file, const struct picture *picture,
+			const struct record *record)
 {
 	struct record in = record_bounded(record);
 
@@ -78,16 +92,18 @@ static void write_marks(FILE *file, const struct record *record)
 
 		if (event == NULL || event->kind != EVENT_MARK)
 			continue;
-		begin_event(file, "i", event->pid, event->name);
+		begin_event(file, "i", row_of(picture, event->pid),
+			    event->name);
 		fprintf(file, ",\"cat\":\"mark\",\"s\":\"t\",\"ts\":%.3f}",
 			microseconds(event->time));
 	}
 }
 
-static void write_arrow_end(FILE *file, const char *phase, pid_t pid,
-			    const struct arrow *arrow, int64_t time, size_t id)
+static void write_arrow_end(FILE *file, const char *phase,
+			    const struct row *row, const struct arrow *arrow,
+			    int64_t time, size_t id)
 {
-	begin_event(file, phase, pid, arrow->what);
+	begin_event(file, phase, row, arrow->what);
 	fprintf(file, ",\"cat\":\"arrow\",\"id\":%zu,\"ts\":%.3f%s}", id,
 		microseconds(time), phase[0] == 'f' ? ",\"bp\":\"e\"" : "");
 }
@@ -97,9 +113,9 @@ static void write_arrows(FILE *file, const struct picture *picture)
 	for (size_t i = 0; i < picture->arrow_count; i++) {
 		const struct arrow *arrow = &picture->arrows[i];
 
-		write_arrow_end(file, "s", picture->rows[arrow->from].pid,
-				arrow, arrow->begin, i + 1);
-		write_arrow_end(file, "f", picture->rows[arrow->to].pid, arrow,
+		write_arrow_end(file, "s", &picture->rows[arrow->from], arrow,
+				arrow->begin, i + 1);
+		write_arrow_end(file, "f", &picture->rows[arrow->to], arrow,
 				arrow->end, i + 1);
 	}
 }
@@ -118,7 +134,7 @@ void trace_write(FILE *file, const struct record *record)
 		(int)getpid(), program_invocation_short_name);
 	write_names(file, &picture);
 	write_spans(file, &picture);
-	write_marks(file, record);
+	write_marks(file, &picture, record);
 	write_arrows(file, &picture);
 	fprintf(file, "\n]}\n");
 	picture_free(&picture);

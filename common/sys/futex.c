@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* As <linux/futex.h> has them, which musl-gcc does not find. */
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
 
 int futex_wait(_Atomic uint32_t *word, uint32_t expected, double deadline)
 {

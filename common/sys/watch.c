@@ -30,11 +30,15 @@ static void sleep_on(int pidfd, double left)
 	ppoll(&end, 1, &timeout, NULL);
 }
 
+int watch_open(pid_t pid)
+{
+	return syscall(SYS_pidfd_open, pid, 0);
+}
+
 int watch_end(pid_t pid, double timeout)
 {
 	double until = monotonic_now() + timeout;
-	/* -1 where there is none: valgrind, a full table, an old kernel. */
-	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	int pidfd = watch_open(pid);
 	int ended;
 
 	while ((ended = has_ended(pid)) == 0) {

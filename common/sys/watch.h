@@ -16,4 +16,8 @@
  */
 int watch_end(pid_t pid, double timeout);
 
+/* A descriptor that poll(2) finds readable once the child pid has ended: a pidfd,
+ * close-on-exec. -1 where there is none: valgrind, a full table, an old kernel. */
+int watch_open(pid_t pid);
+
 #endif

@@ -26,16 +26,16 @@ static int return_at_once(const void *args, size_t size)
 }
 
 /* region: zombie */
-/* The state letter and the parent in /proc/PID/stat; 0 if there is no pid. */
+/* The state letter and the parent in /proc/PID/stat; '-' if it is not there. */
 static char state_of(pid_t pid, pid_t *parent)
 {
-	char path[64], line[512] = "", *behind_name, state = 0;
+	char path[64], line[512] = "", *behind_name, state = '-';
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (file == NULL)
-		return 0;
+		return state;
 	if (fgets(line, sizeof(line), file) != NULL &&
 	    (behind_name = strrchr(line, ')')) != NULL)
 		sscanf(behind_name + 1, " %c %d", &state, parent);
@@ -61,8 +61,8 @@ void play_zombie(void)
 	check(mp_process_join(&p, -1));
 	joined = state_of(p.pid, &parent);
 	say("joined, exitcode %d: /proc/%d is %s", mp_process_exitcode(&p),
-	    p.pid, joined == 0 ? "gone" : "there");
-	conclude(joined == 0 || parent != getpid(),
+	    p.pid, joined == '-' ? "gone" : "there");
+	conclude(joined == '-' || parent != getpid(),
 		 "join fetched the exit status, and the entry is gone");
 }
 /* endregion */
@@ -127,6 +127,8 @@ void play_orphan(void)
 	check(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* orphans come to us */
 	say("I am %d, the subreaper; I start the parent", getpid());
 	check(mp_process_start(&p));
+	close(family.born.out);	  /* or a dead child would be waited for, */
+	close(family.report.out); /* by its parent and by us */
 	check(mp_process_join(&p, PATIENCE));
 	hear(family.report.in, &it, sizeof(it));
 
@@ -138,8 +140,8 @@ void play_orphan(void)
 			 WEXITSTATUS(status) == 7,
 		 "which can join it: it fetched the exit status, 7");
 	check(prctl(PR_SET_CHILD_SUBREAPER, 0));
-	gate_close(&family.born);
-	gate_close(&family.report);
+	close(family.born.in);
+	close(family.report.in);
 }
 /* endregion */
 
@@ -208,11 +210,14 @@ static int parent_of_two(const void *args, size_t size)
 	span_begin("target");
 	check(start_process(&daemon));
 	check(start_process(&ordinary));
+	close(house.daemon_ends.out); /* or a dead daemonic child would be */
+				      /* waited for by the ordinary one */
 	house.seen->daemon = daemon.pid;
 	gate_wait(&house.ready);
 	say("at the end of my target, both children run");
 	span_end();
-	return 0; /* what mp does now is the scene */
+	span_begin("ends"); /* and is ended by nothing but its end */
+	return 0;	    /* what mp does now is the scene */
 }
 
 static void play_end_of_a_parent(void)
@@ -226,6 +231,8 @@ static void play_end_of_a_parent(void)
 	gate_make(&house.ready);
 	gate_make(&house.daemon_ends);
 	check(start_process(&p));
+	close(house.ready.out); /* as above: for those who wait inside */
+	close(house.daemon_ends.out);
 	check(join_process(&p, PATIENCE));
 	span_begin("goes on");
 	span_end();
@@ -237,19 +244,26 @@ static void play_end_of_a_parent(void)
 			 ended_before(&record, "finishes", "goes on"),
 		 "the ordinary child was waited for");
 	free_memory(house.seen, sizeof(*house.seen));
-	gate_close(&house.ready);
-	gate_close(&house.daemon_ends);
+	close(house.ready.in);
+	close(house.daemon_ends.in);
 }
 /* endregion */
 
 /* region: ctrl-c */
 #define GROUP 3 /* processes: the leader and its two children */
 
+struct group {
+	struct gate ready; /* opened by each process of the group */
+	struct gate never; /* closed with the end of the lab: so is the group */
+};
+
 static int wait_for_ctrl_c(const void *args, size_t size)
 {
+	struct group group = *(const struct group *)args;
+
 	(void)size;
-	gate_open(args);
-	sleep(PATIENCE);
+	gate_open(&group.ready);
+	gate_wait(&group.never);
 	return 0;
 }
 
@@ -270,15 +284,17 @@ static int lead_a_group(const void *args, size_t size)
 
 static void play_ctrl_c(void)
 {
-	struct gate ready;
-	struct mp_process leader = { .target = lead_a_group, MP_ARGS(ready) };
+	struct group group;
+	struct mp_process leader = { .target = lead_a_group, MP_ARGS(group) };
 	int interrupted = 0, status;
 	char byte[GROUP];
 
-	gate_make(&ready);
+	gate_make(&group.ready);
+	gate_make(&group.never);
 	check(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* to learn of them all */
 	check(mp_process_start(&leader));
-	hear(ready.in, byte, GROUP);
+	close(group.ready.out); /* or we would wait for ever for a dead group */
+	hear(group.ready.in, byte, GROUP);
 	say("SIGINT to the process group %d, as Ctrl-C does", leader.pid);
 	check(kill(-leader.pid, SIGINT));
 
@@ -291,7 +307,8 @@ static void play_ctrl_c(void)
 		 "Ctrl-C reached %d of %d processes of the group, not us",
 		 interrupted, GROUP);
 	check(prctl(PR_SET_CHILD_SUBREAPER, 0));
-	gate_close(&ready);
+	close(group.ready.in);
+	gate_close(&group.never);
 }
 /* endregion */
 

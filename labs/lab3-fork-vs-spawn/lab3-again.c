@@ -16,25 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *this_program(void)
-{
-	static char path[PATH_MAX];
-
-	/* Not "/proc/self/exe" itself: under valgrind that is valgrind. */
-	check(readlink("/proc/self/exe", path, sizeof(path) - 1));
-	return path;
-}
-
-const char *program_beside(const char *name)
-{
-	static char path[2 * PATH_MAX];
-	const char *self = this_program();
-
-	snprintf(path, sizeof(path), "%.*s/%s",
-		 (int)(strrchr(self, '/') - self), self, name);
-	return path;
-}
-
 /* region: exec-again */
 void exec_again(const char *part, int number)
 {

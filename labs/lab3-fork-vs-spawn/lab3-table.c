@@ -1,14 +1,14 @@
 /*
- * lab3-table.c - fork and spawn, all of it on one screen
+ * lab3-table.c - fork, spawn and forkserver, all of it on one screen
  *
  * The scene `table` of lab 3. One child by each method looks at itself and
  * reports; every cell is what it saw, or was measured in this run.
  */
 #include "lab3.h"
 
+#include "forkserver.h"
 #include "stage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LABEL	 18 /* columns of the first column */
+#define LABEL	 17 /* columns of the first column */
 #define COLUMNS	 80 /* of the screen */
 #define CELL	 40 /* bytes of a cell, more than are shown */
 #define MIB	 (1 << 20)
@@ -44,18 +44,6 @@ struct answer {
 
 /* A FILE with text in it, and a thread: things that one process has. */
 static FILE *stream;
-
-static int count_threads(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	int count = 0;
-
-	while (tasks != NULL && readdir(tasks) != NULL)
-		count++;
-	if (tasks != NULL)
-		closedir(tasks);
-	return count - 2; /* "." and ".." */
-}
 
 /* The words of this process's command line, without the program's folder. */
 static void read_argv(char *text, size_t room)
@@ -91,8 +79,10 @@ int look_around(const void *args, size_t size)
 	};
 
 	(void)size;
+	span_begin("looks around");
 	check(lseek(it->handed, MOVED_TO, SEEK_SET));
 	read_argv(saw.argv, sizeof(saw.argv));
+	span_end();
 	report(it->answers, &saw, sizeof(saw));
 	return 0;
 }
@@ -113,31 +103,34 @@ static int do_nothing(const void *args, size_t size)
 	return (int)size;
 }
 
-static void start_and_join(enum mp_method method)
-{
-	struct mp_process p = { .target = end_at_once, .method = method };
+static struct mp_forkserver server;
 
-	check(mp_process_start(&p));
-	check(mp_process_join(&p, -1));
-}
-
-static void by_fork(void)
+static int start_by_server(struct mp_process *process)
 {
-	start_and_join(MP_FORK);
-}
-
-static void by_spawn(void)
-{
-	start_and_join(MP_SPAWN);
+	return mp_forkserver_start(&server, process);
 }
 
 static const struct {
 	const char *name;
 	enum mp_method method;
-	void (*start_and_join)(void);
-} methods[] = { { "fork", MP_FORK, by_fork }, { "spawn", MP_SPAWN, by_spawn } };
+	int (*start)(struct mp_process *process);
+	int (*join)(struct mp_process *process, double timeout);
+} methods[] = {
+	{ "fork", MP_FORK, mp_process_start, mp_process_join },
+	{ "spawn", MP_SPAWN, mp_process_start, mp_process_join },
+	{ "forkserver", MP_FORK, start_by_server, mp_forkserver_join },
+};
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
+
+static void start_and_join(int which)
+{
+	struct mp_process p = { .target = end_at_once,
+				.method = methods[which].method };
+
+	check(methods[which].start(&p));
+	check(methods[which].join(&p, -1));
+}
 
 /* One column: all that is known of a method. */
 struct column {
@@ -146,22 +139,49 @@ struct column {
 	double small, large; /* seconds to start and join */
 };
 
-static void fill(struct column *column, int which, size_t large)
+static void look(struct column *column, size_t which)
 {
 	int handed = check(memfd_create("handed", MFD_CLOEXEC));
 	int other = check(memfd_create("other", MFD_CLOEXEC));
-	struct question question = { -1, handed, other };
-	void *memory;
+	struct gate answers;
 
-	ask(methods[which].method, look_around, &question, sizeof(question),
-	    handed, &column->saw, sizeof(column->saw));
+	gate_make(&answers);
+
+	struct question question = { answers.out, handed, other };
+	struct mp_process p = { .target = look_around,
+				MP_ARGS(question),
+				.method = methods[which].method,
+				MP_KEEP(answers.out, handed) };
+
+	span_begin(methods[which].name);
+	check(methods[which].start(&p));
+	arrow_start(p.pid);
+	span_end();
+	close(answers.out); /* or we would wait for ever for a dead child */
+	hear(answers.in, &column->saw, sizeof(column->saw));
+	span_begin("join");
+	check(methods[which].join(&p, -1));
+	arrow_join(p.pid);
+	span_end();
 	column->offset = check(lseek(handed, 0, SEEK_CUR));
+	close(answers.in);
 	close(handed);
 	close(other);
+}
 
-	column->small = fastest(methods[which].start_and_join);
+/* The methods take turns, in a small parent and then in a large one. */
+static void measure(struct column columns[METHODS], size_t large)
+{
+	double least[METHODS];
+	void *memory;
+
+	fastest(start_and_join, METHODS, least);
+	for (size_t i = 0; i < METHODS; i++)
+		columns[i].small = least[i];
 	memory = touch_memory(large);
-	column->large = fastest(methods[which].start_and_join);
+	fastest(start_and_join, METHODS, least);
+	for (size_t i = 0; i < METHODS; i++)
+		columns[i].large = least[i];
 	free_memory(memory, large);
 }
 
@@ -173,9 +193,12 @@ static void show_row(const char *label, char cell[METHODS][CELL])
 	char line[COLUMNS + 1];
 	int at = snprintf(line, sizeof(line), "%-*s", LABEL, label);
 
-	for (size_t i = 0; i < METHODS; i++)
-		at += snprintf(line + at, sizeof(line) - at, "%-*.*s", width,
-			       width - 1, cell[i]);
+	for (size_t i = 0; i < METHODS; i++) {
+		if (strlen(cell[i]) >= (size_t)width) /* is to be cut */
+			strcpy(cell[i] + width - 3, "..");
+		at += snprintf(line + at, sizeof(line) - at, "%-*s", width,
+			       cell[i]);
+	}
 	while (at > 0 && line[at - 1] == ' ')
 		at--;
 	show("%.*s", at, line);
@@ -198,21 +221,25 @@ static void show_row(const char *label, char cell[METHODS][CELL])
 
 static void show_table(const struct column columns[METHODS], size_t large)
 {
-	char label[LABEL + 8];
+	char label[LABEL + 16];
 
 	ROW("", "%s", methods[i].name);
 	ROW("pid, its parent", "%d, %s", saw->pid,
-	    saw->parent == getpid() ? "this lab" : "another");
+	    saw->parent == getpid()		? "this lab"
+	    : saw->parent == server.process.pid ? "the server"
+						: "another");
 	ROW("main() ran in", "%s",
-	    saw->main_ran_in == getpid()   ? "this lab: a copy of it"
-	    : saw->main_ran_in == saw->pid ? "the child: a new image"
-					   : "another");
+	    saw->main_ran_in == getpid()	     ? "this lab, copied"
+	    : saw->main_ran_in == saw->pid	     ? "the child: new"
+	    : saw->main_ran_in == server.process.pid ? "the server, copied"
+						     : "another");
 	ROW("argv", "%.30s", saw->argv);
-	ROW("address of main", "%p%s", saw->main_address,
-	    saw->main_address == (void *)main ? ", as here" : "");
+	ROW("address of main", "%s%p",
+	    saw->main_address == (void *)main ? "same " : "",
+	    saw->main_address);
 	ROW("guard variables", "%d above, %d below", saw->above, saw->below);
-	ROW("file handed over", "open; offset %s",
-	    it->offset == MOVED_TO ? "moved here too" : "not moved here");
+	ROW("file handed over", "open, offset %s",
+	    it->offset == MOVED_TO ? "shared" : "its own");
 	ROW("another file", "%s", saw->other_open ? "open" : "closed");
 	ROW("text in a FILE", "%s",
 	    !saw->has_stream	? "no such FILE"
@@ -221,6 +248,8 @@ static void show_table(const struct column columns[METHODS], size_t large)
 	snprintf(label, sizeof(label), "threads, here %d", count_threads());
 	ROW(label, "%d", saw->threads);
 	ROW("start, small", "%.2f ms", it->small * 1000);
+	if (large == 0)
+		return;
 	snprintf(label, sizeof(label), "start, %zu MiB", large / MIB);
 	ROW(label, "%.2f ms", it->large * 1000);
 }
@@ -229,6 +258,7 @@ static void *wait_to_be_told(void *end_of_pipe)
 {
 	char byte;
 
+	speak_as("thread");
 	hear(*(int *)end_of_pipe, &byte, 1);
 	return NULL;
 }
@@ -236,19 +266,25 @@ static void *wait_to_be_told(void *end_of_pipe)
 /* region: table */
 void play_table(void)
 {
-	struct column columns[METHODS], *fork = &columns[0],
-					*spawn = &columns[1];
+	struct column columns[METHODS];
+	struct column *fork = &columns[0], *spawn = &columns[1],
+		      *served = &columns[2];
 	struct gate gate;
 	pthread_t thread;
-	size_t large = affordable();
+	size_t large = affordable(max_rss);
 	int file = check(memfd_create("text", MFD_CLOEXEC));
+	struct record record = record_start();
 
+	check(mp_forkserver_open(&server)); /* early: no thread, no memory */
 	stream = fdopen(file, "w");
 	fputs("text that waits in a buffer", stream);
 	gate_make(&gate);
 	pthread_create(&thread, NULL, wait_to_be_told, &gate.in);
 	for (size_t i = 0; i < METHODS; i++)
-		fill(&columns[i], i, large);
+		look(&columns[i], i);
+	record_stop(&record); /* what is measured would fill the picture */
+	keep_picture(&record);
+	measure(columns, large);
 	show_table(columns, large);
 
 	conclude(fork->saw.main_ran_in == getpid() && fork->saw.below == 42 &&
@@ -258,12 +294,22 @@ void play_table(void)
 			 spawn->saw.below == 0 && !spawn->saw.other_open &&
 			 spawn->offset == MOVED_TO,
 		 "a spawned one has what it runs again, and what it is handed");
+	conclude(served->saw.main_ran_in == server.process.pid &&
+			 served->saw.parent == server.process.pid &&
+			 served->saw.below == 0 && !served->saw.other_open &&
+			 served->offset == MOVED_TO && served->saw.threads == 1,
+		 "a forkserver's child is a copy of the server, not of us");
 	if (is_large(large))
-		conclude(fork->large >= 3 * spawn->large,
-			 "fork follows the parent's size, spawn does not");
+		conclude(fork->large >= 3 * spawn->large &&
+				 fork->large >= 3 * served->large,
+			 "fork follows the parent's size, the others do not");
+	else
+		show("%zu MiB are too few to tell the rest: --max-rss, memory",
+		     large / MIB);
 	gate_open(&gate);
 	pthread_join(thread, NULL);
 	gate_close(&gate);
+	check(mp_forkserver_close(&server, -1));
 	fclose(stream);
 	stream = NULL;
 }

@@ -68,7 +68,7 @@ static void play_by_hand(void)
 	char number[16];
 	pid_t fork_pid, exec_pid;
 
-	check(pipe(end)); /* not close-on-exec: the new image reports too */
+	check(pipe(end));
 	variable = 2;
 	switch (fork_pid = check(fork())) {
 	case 0:
@@ -77,9 +77,12 @@ static void play_by_hand(void)
 		report(end[1], (int[]){ getpid(), variable }, sizeof(forked));
 		_exit(0);
 	}
+	close(end[1]); /* or we would wait for ever for a dead child */
 	hear(end[0], forked, sizeof(forked));
+	close(end[0]);
 	check(waitpid(fork_pid, NULL, 0));
 
+	check(pipe(end)); /* not close-on-exec: the new image reports too */
 	snprintf(number, sizeof(number), "%d", end[1]);
 	switch (exec_pid = check(fork())) {
 	case 0:
@@ -90,11 +93,11 @@ static void play_by_hand(void)
 		       environ);
 		die("execve");
 	}
+	close(end[1]); /* as above */
 	hear(end[0], execed, sizeof(execed));
+	close(end[0]);
 	check(waitpid(exec_pid, NULL, 0));
 	say("the new image said: pid %d, variable %d", execed[0], execed[1]);
-	close(end[0]);
-	close(end[1]);
 
 	conclude(forked[0] == fork_pid && forked[1] == 2,
 		 "fork: the child went on from the fork, with our variable");
@@ -126,7 +129,7 @@ static const struct scene scenes[] = {
 	  play_descriptors },
 	{ "cost", "which method is cheapest? And in a parent of 256 MiB?",
 	  play_cost },
-	{ "table", "fork or spawn: what is the same, what is not?",
+	{ "table", "fork, spawn, forkserver: what is the same, what is not?",
 	  play_table },
 	{ 0 }
 };

@@ -23,10 +23,6 @@ int main(int argc, char *argv[]);
 #define STORM_LIMIT 5	      /* processes in a row, without a guard */
 #define AGAIN	    "--again" /* argv[1] of this program when a scene exec'd it */
 
-/* The path of this program; of another one that was built beside it. */
-const char *this_program(void);
-const char *program_beside(const char *name);
-
 /* What main() does in such a process: argv[2] is the part it plays. */
 int play_again(int argc, char *argv[]);
 
@@ -45,16 +41,6 @@ void ask(enum mp_method method, mp_target *target, void *args, size_t args_size,
 /* --- lab3-cost.c: how long a start takes ------------------------------- */
 
 extern size_t max_rss; /* --max-rss: the largest parent that it measures */
-
-/* Bytes of memory that this process can touch without hurting the machine:
- * max_rss, or less where a quarter of what is available is less. */
-size_t affordable(void);
-
-/* The minimum of several, in seconds. */
-double fastest(void (*call)(void));
-
-/* Is a parent of so many bytes large enough to tell fork from spawn by? */
-bool is_large(size_t bytes);
 
 /* --- the scenes -------------------------------------------------------- */
 

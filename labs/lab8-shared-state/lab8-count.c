@@ -277,9 +277,10 @@ void play_increments(void)
 	show("  %d processes, %d increments each:", PROCESSES, increments);
 	for (enum way way = 0; way < WAYS; way++) {
 		counted[way] = count_by(way, &took);
-		show("  %-16s%9" PRId64 " counted,%9" PRId64
-		     " lost %8.1f ms, %6.1f ns each",
-		     names[way], counted[way], all - counted[way], took * 1e3,
+		show("  %-16s%9" PRId64
+		     " counted, %4.1f %% lost, %7.1f ms, %6.1f ns each",
+		     names[way], counted[way],
+		     100.0 * (all - counted[way]) / all, took * 1e3,
 		     took * 1e9 / all);
 	}
 	show("  What load and store lose is luck: none, or nearly all.");

@@ -183,8 +183,8 @@ static struct holders tell_holders(const struct made *made)
 {
 	struct holders found = find_holders(made->device, made->inode);
 
-	say("nameless: mapped by %d process, open in %d", found.mapping,
-	    found.opening);
+	say("nameless: processes that map it: %d, have it open: %d",
+	    found.mapping, found.opening);
 	return found;
 }
 

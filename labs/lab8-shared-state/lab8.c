@@ -54,6 +54,8 @@ static void print_state(const struct state *state)
 	printf("[%d, %d, %d]\n", array[0], array[1], array[2]);
 }
 
+/* Half a page wide: in the chapter it stands beside the Python. */
+/* clang-format off */
 /* region: program */
 static void play_program(void)
 {
@@ -64,9 +66,12 @@ static void play_program(void)
 	};
 	struct state *state;
 
-	check(mp_shared_open(&it, sizeof(*state)));
+	check(mp_shared_open(&it,
+		sizeof(*state)));
 	state = it.address;
-	*state = (struct state){ 7, { 1, 2, 3 } };
+	*state = (struct state){
+		7, { 1, 2, 3 }
+	};
 	check(mp_process_start(&p));
 	check(mp_process_join(&p, -1));
 	if (p.status != 0)
@@ -75,6 +80,7 @@ static void play_program(void)
 	mp_shared_close(&it);
 }
 /* endregion */
+/* clang-format on */
 
 /* --- by-hand ----------------------------------------------------------- */
 

@@ -14,7 +14,8 @@ if __name__ == '__main__':
     ctx = get_context('fork')
     value = ctx.Value('i', 7)
     array = ctx.Array('i', [1, 2, 3])
-    p = ctx.Process(target=f, args=(value, array))
+    p = ctx.Process(target=f,
+                    args=(value, array))
     p.start()
     p.join()
     print(value.value)

@@ -131,9 +131,10 @@ static double ask_python(const char *what)
 
 /* --- the table --------------------------------------------------------- */
 
-static const struct row *const tables[] = { process_rows, stage_rows,
+static const struct row *const tables[] = { process_rows,    stage_rows,
 					    connection_rows, lock_rows,
-					    queue_rows };
+					    queue_rows,	     pool_rows,
+					    socket_rows };
 
 static void keep_least(double *least, double took)
 {
@@ -179,18 +180,22 @@ static const char *figure(double number, char text[32])
 {
 	text[0] = '\0';
 	if (!isnan(number))
-		snprintf(text, 32, "%.1f", number);
+		snprintf(text, 32, number < 10 ? "%.2f" : "%.1f", number);
 	return text;
+}
+
+static double in_unit(const struct row *row, double seconds)
+{
+	return row->scale < 0 ? -row->scale / seconds : seconds * row->scale;
 }
 
 static void print_row(const struct row *row, const struct result *it, FILE *tsv)
 {
-	double scale = row->scale;
 	char ours[32], bare[32], python[32], ratio[32] = "", times[32] = "";
 
-	figure(it->ours * scale, ours);
-	figure(it->bare * scale, bare);
-	figure(it->cpython * scale, python);
+	figure(in_unit(row, it->ours), ours);
+	figure(in_unit(row, it->bare), bare);
+	figure(in_unit(row, it->cpython), python);
 	if (!isnan(it->bare))
 		snprintf(ratio, sizeof(ratio), "%.2f", it->ours / it->bare);
 	if (!isnan(it->cpython))
@@ -224,7 +229,15 @@ static void print_notes(void)
 	       "queue, bare: frames through a pipe; 4to4: with a mutex around "
 	       "each frame's reads.\n"
 	       "queue-1MiB, bare: memcpy over blocks of 64 MiB, a MiB of it; "
-	       "the queue has 2 MiB.\n");
+	       "the queue has 2 MiB.\n"
+	       "pool: with 4 workers, of 64-bit integers; speedup: how many "
+	       "times faster than one\nworker's loop, with 100 us of work an "
+	       "item; bare: by as many forked loops.\n"
+	       "socket, bare: the same frames, the same handshake, by "
+	       "blocking calls; all on one CPU.\nconnect-auth: connect, "
+	       "handshake, one round trip, close.\n"
+	       "pass-64MiB: a descriptor, mapped there; bare: the same "
+	       "64 MiB by their bytes.\n");
 }
 
 /* The folder of this program. */

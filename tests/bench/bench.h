@@ -12,7 +12,8 @@
 
 struct row {
 	const char *name, *unit;
-	double scale;	     /* from seconds, for one operation, to the unit */
+	double scale;	     /* from seconds, for one operation, to the unit; */
+			     /* below 0: its seconds alone, for a speedup */
 	size_t count;	     /* operations in a call */
 	void (*begin)(void); /* before the row: partners, memory; or NULL */
 	void (*ours)(void);
@@ -22,7 +23,7 @@ struct row {
 };
 
 extern const struct row process_rows[], stage_rows[], connection_rows[],
-	lock_rows[], queue_rows[];
+	lock_rows[], queue_rows[], pool_rows[], socket_rows[];
 
 /* The path of this program. */
 extern char *program;

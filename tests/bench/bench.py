@@ -9,8 +9,9 @@ import mmap
 import os
 import sys
 import time
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import get_context, reduction
+from multiprocessing.connection import Client, Listener
 
 fork = get_context('fork')
 ROWS = {}
@@ -216,6 +217,117 @@ def queue_large(name):
     yield pass_all, count
     queue.put(None)
     process.join()
+
+
+# --- the pool -----------------------------------------------------------------------
+
+
+def square(x):
+    return x * x
+
+
+@row('pool-map-default', 'pool-map-chunk1')
+def pool_map(name):
+    count, chunk = (1000000, None) if name.endswith('default') else (50000, 1)
+    numbers = list(range(count))
+    with fork.Pool(4) as pool:
+        yield lambda: pool.map(square, numbers, chunk), count
+
+
+def open_and_terminate():
+    with fork.Pool(8):
+        pass
+
+
+@row('pool-open-terminate')
+def pool_open_terminate(name):
+    yield open_and_terminate, 1
+
+
+# --- sockets ------------------------------------------------------------------------
+
+
+def pinned():
+    """Both sides on one CPU, until the stack is closed."""
+    stack, cpus = ExitStack(), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    stack.callback(os.sched_setaffinity, 0, cpus)
+    return stack
+
+
+def echo(listener):
+    message = True
+    while message:
+        with listener.accept() as peer, suppress(EOFError):
+            while message := peer.recv_bytes():
+                peer.send_bytes(message)
+
+
+def trip(conn):
+    conn.send_bytes(b'x')
+    conn.recv_bytes()
+
+
+@row('socket-unix-round-trip', 'socket-tcp-round-trip', 'socket-connect-auth')
+def socket_row(name):
+    family = 'AF_INET' if 'tcp' in name else 'AF_UNIX'
+    key = b'secret' if name.endswith('auth') else None
+    count = 50 if key else 500
+
+    def connect():
+        return Client(listener.address, authkey=key)
+
+    def connects():
+        for _ in range(count):
+            with connect() as conn:
+                trip(conn)
+
+    def trips():
+        for _ in range(count):
+            trip(conn)
+
+    with pinned(), Listener(family=family, authkey=key) as listener:
+        process = fork.Process(target=echo, args=(listener,))
+        process.start()
+        if key:
+            yield connects, count
+            conn = connect()
+        else:
+            conn = connect()
+            yield trips, count
+        conn.send_bytes(b'')
+        process.join()
+        conn.close()
+
+
+def take(conn, size):
+    while True:
+        fd = reduction.recv_handle(conn)
+        with mmap.mmap(fd, size) as memory:
+            last = memory[-1:]
+        os.close(fd)
+        conn.send_bytes(last)
+
+
+@row('pass-64MiB-descriptor')
+def pass_descriptor(name):
+    size, count = 64 << 20, 20
+    fd = os.memfd_create('memory')
+    os.truncate(fd, size)
+    there, here = fork.Pipe()
+    process = fork.Process(target=take, args=(there, size), daemon=True)
+
+    def passes():
+        for _ in range(count):
+            reduction.send_handle(here, fd, process.pid)
+            here.recv_bytes()
+
+    with pinned():
+        process.start()
+        yield passes, count
+        process.terminate()
+        process.join()
+    os.close(fd)
 
 
 def main():

@@ -92,6 +92,14 @@ load ../helpers
 	assert_line --partial "Ctrl-C reached 3 of 3 processes"
 }
 
+@test "daemon: in the picture the parent is there as long as its ordinary child" {
+	run -0 lab 2 daemon
+	# The row's last column that is not empty; the parent's end stays open.
+	parent=$(sed -n 's/^\(parent .*▶\) *$/\1/p' <<<"$output")
+	ordinary=$(sed -n 's/^\(ordinary .*[^ ]\) *$/\1/p' <<<"$output")
+	[ "${#parent}" -ge "${#ordinary}" ] && [ "${#ordinary}" -gt 20 ] || fail "$output"
+}
+
 @test "daemon: works where SIGINT is ignored, as in a background job" {
 	# timeout would set it back: so it stands outside.
 	run -0 timeout -k 2 30 sh -c 'trap "" INT; exec "$1" daemon' - "$BUILD/lab2"

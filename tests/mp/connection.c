@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -701,6 +702,86 @@ static void a_killed_receiver_is_told_or_harmless(void **state)
 	}
 }
 
+/*
+ * A receiver that is killed at its n-th stop; it stops where a system call begins
+ * and where it ends. False if it ended before.
+ */
+static bool receiver_killed_at(int n, struct mp_connection *in)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+			_exit(1);
+		raise(SIGSTOP);
+		receive(in, LARGE, -1);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < n && WIFSTOPPED(status); i++) {
+		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		waitpid(pid, &status, 0);
+	}
+	if (!WIFSTOPPED(status)) {
+		if (WEXITSTATUS(status) == 1)
+			skip(); /* nobody may trace here */
+		return false;
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(end_of(pid), -SIGKILL);
+	return true;
+}
+
+static void assert_all_are(char letter, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(buffer[i], letter);
+}
+
+/* Two messages, and one receiver killed at its n-th stop: the next one finds one
+ * of the two whole, or is told; it never reads from the middle of one. */
+static bool next_after_killed_receiver(bool duplex, size_t size, int n)
+{
+	struct mp_connection in, out;
+	ssize_t got;
+	bool killed;
+
+	open_pair(&in, &out, duplex);
+	for (char letter = 'a'; letter <= 'b'; letter++) {
+		memset(bytes, letter, size);
+		assert_return_code(send_some(&out, size, LONG), errno);
+	}
+	killed = receiver_killed_at(n, &in);
+	got = receive(&in, LARGE, LONG);
+	if (got < 0) {
+		assert_int_equal(errno, EOWNERDEAD);
+	} else {
+		assert_int_equal(got, size);
+		assert_all_are(buffer[0], size);
+		if (buffer[0] == 'a') {
+			assert_int_equal(receive(&in, LARGE, LONG), size);
+			assert_all_are('b', size);
+		}
+	}
+	mp_connection_close(&in);
+	mp_connection_close(&out);
+	return killed;
+}
+
+static void killed_at_a_system_call_a_receiver_shifts_nothing(void **state)
+{
+	(void)state;
+	EACH_KIND(duplex)
+	for (size_t size = 100; size <= 20000; size += 19900) {
+		int stops = 1;
+
+		while (next_after_killed_receiver(duplex, size, stops))
+			stops++;
+		assert_true(stops > 4); /* two reads at least */
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
@@ -725,6 +806,7 @@ int main(int argc, char *argv[])
 		TEST(bare_writes_tear_beyond_pipe_buf_alone),
 		TEST(a_killed_sender_is_told_or_harmless),
 		TEST(a_killed_receiver_is_told_or_harmless),
+		TEST(killed_at_a_system_call_a_receiver_shifts_nothing),
 	};
 
 	mp_guard(argc, argv);

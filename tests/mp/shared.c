@@ -371,9 +371,9 @@ static void the_longest_name_is_a_name(void **state)
 	struct mp_shared it, other;
 
 	(void)state;
-	memset(longest, 'x', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
+	memset(longest, 'x', sizeof(longest));
 	memcpy(longest, name, strlen(name));
+	longest[sizeof(longest) - 1] = '\0';
 	assert_int_equal(strlen(longest), MP_SHARED_NAME_SIZE - 1);
 	assert_return_code(mp_shared_create(&it, longest, SIZE), errno);
 	other = named(longest);

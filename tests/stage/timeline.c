@@ -6,6 +6,7 @@
 #include "../support.h"
 #include "chart.h"
 #include "check.h"
+#include "deadline.h"
 #include "descriptors.h"
 #include "gate.h"
 #include "picture.h"
@@ -14,6 +15,7 @@
 #include "svg.h"
 #include "trace.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +40,15 @@ static void join_all(pid_t *pids, int count)
 		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
 }
 
+static void assert_in_text(const char *text, const char *word, int times)
+{
+	for (; (text = strstr(text, word)) != NULL; text++)
+		times--;
+	assert_int_equal(times, 0);
+}
+
 /* How often a text stands in the trace of a record. */
-static void assert_in_trace(const struct record *record, const char *text,
+static void assert_in_trace(const struct record *record, const char *word,
 			    int times)
 {
 	char *trace;
@@ -48,10 +57,24 @@ static void assert_in_trace(const struct record *record, const char *text,
 
 	trace_write(file, record);
 	fclose(file);
-	for (char *at = trace; (at = strstr(at, text)) != NULL; at++)
-		times--;
+	assert_in_text(trace, word, times);
 	free(trace);
-	assert_int_equal(times, 0);
+}
+
+/* The same of its picture, under a title and a question. */
+static void assert_in_svg(const struct record *record, const char *word,
+			  int times)
+{
+	struct panel panel = { .title = "T<&>", .subtitle = "Q<&>?" };
+	char *svg;
+	size_t size;
+	FILE *file = open_memstream(&svg, &size);
+
+	panel.record = *record;
+	svg_write(file, &panel, 1);
+	fclose(file);
+	assert_in_text(svg, word, times);
+	free(svg);
 }
 
 /* --- recording --------------------------------------------------------------- */
@@ -139,7 +162,7 @@ static void a_killed_process_holds_up_nobody(void **state)
 
 	(void)state;
 	for (int i = 0; i < rounds(1000); i++) {
-		struct panel panel = { "killed", "", begin(4096) };
+		struct panel panel = { "killed", "", begin(4096), 0 };
 		struct picture picture;
 		pid_t pid = fork();
 
@@ -187,7 +210,95 @@ static void a_span_without_end_is_open(void **state)
 	assert_int_equal(spans[1].depth, 1);
 	free(spans);
 	assert_in_trace(&record, "{\"ph\":\"B\",", 1);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 0);
 	assert_in_trace(&record, "{\"ph\":\"X\",", 1);
+}
+
+static void *hold_in_a_thread(void *unused)
+{
+	span_begin("holds");
+	kill(getpid(), SIGKILL);
+	return unused;
+}
+
+/* Joined, it is over: the next holder is not beside a dead one. The first holds
+ * in its main thread, the next one in another. */
+static void a_span_of_the_dead_ends_at_its_join(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	int64_t joined = 0;
+	pid_t pids[2];
+	size_t row;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0 && i == 0)
+			hold_in_a_thread(NULL);
+		if (pids[i] == 0) {
+			pthread_t thread;
+
+			pthread_create(&thread, NULL, hold_in_a_thread, NULL);
+			pause();
+		}
+		join_all(&pids[i], 1);
+		span_begin("join");
+		arrow_join(pids[i]);
+		span_end();
+	}
+	span_begin("goes on");
+	usleep(1000);
+	span_end();
+	assert_int_equal(most_at_once(&record, "holds"), 1);
+	assert_true(ended_before(&record, "holds", "goes on"));
+	assert_false(ended_before(&record, "holds", "join"));
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 3);
+	for (size_t i = 0; i < picture.span_count; i++) {
+		const struct span *span = &picture.spans[i];
+
+		if (strcmp(span->name, "holds") != 0)
+			continue;
+		assert_true(span->open && span->joined);
+		assert_true(span->begin >= joined);
+		joined = span->end;
+		row = picture_row(&picture, span->pid);
+		assert_true(picture.rows[row].last == joined);
+		assert_true(joined < picture.end);
+	}
+	assert_true(joined > 0);
+	picture_free(&picture);
+	assert_in_trace(&record, "{\"ph\":\"B\",", 2);
+	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
+}
+
+/* Of spans in spans in spans the inmost are left out, but not their ends. */
+static void many_spans_in_each_other_end_as_they_should(void **state)
+{
+	struct record record = begin(200);
+	size_t count;
+	struct span *spans;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		span_begin("in");
+	for (int i = 0; i < 49; i++)
+		span_end();
+	mark("only the first is open");
+	usleep(1000);
+	span_end();
+	span_begin("behind");
+	span_end();
+	spans = record_spans(&record, &count);
+	assert_int_equal(count, 17);
+	for (size_t i = 0; i < count; i++)
+		assert_false(spans[i].open);
+	assert_true(spans[0].end >= spans[1].end + 1000000);
+	assert_string_equal(spans[count - 1].name, "behind");
+	assert_int_equal(spans[count - 1].depth, 0);
+	free(spans);
 }
 
 /* --- who records ---------------------------------------------------------------- */
@@ -235,6 +346,68 @@ static void a_forked_and_a_spawned_child_are_in_the_picture(void **state)
 	picture_free(&picture);
 }
 
+static void *nest_in_a_thread(void *gates)
+{
+	struct gate *gate = gates;
+	char byte;
+
+	speak_as("thread");
+	span_begin("thread outer");
+	gate_open(&gate[0]);
+	hear(gate[1].in, &byte, 1);
+	span_begin("thread inner");
+	span_end();
+	span_end();
+	return NULL;
+}
+
+/* Spans of two threads that interleave: each thread has its own row. */
+static void a_thread_is_a_row_of_its_own(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	struct gate gate[2];
+	pthread_t thread;
+	char text[64], byte;
+
+	(void)state;
+	gate_make(&gate[0]);
+	gate_make(&gate[1]);
+	span_begin("main outer");
+	pthread_create(&thread, NULL, nest_in_a_thread, gate);
+	hear(gate[0].in, &byte, 1);
+	span_begin("main inner");
+	span_end();
+	gate_open(&gate[1]);
+	pthread_join(thread, NULL);
+	span_end();
+	gate_close(&gate[0]);
+	gate_close(&gate[1]);
+
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 2);
+	assert_string_equal(picture.rows[0].name, "MainProcess");
+	assert_int_equal(picture.rows[0].pid, getpid());
+	assert_string_equal(picture.rows[1].name, "thread");
+	assert_int_equal(picture.rows[1].process, getpid());
+	assert_int_equal(picture.span_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct span *span = &picture.spans[i];
+		bool inner = strstr(span->name, "inner") != NULL;
+		bool of_thread = strncmp(span->name, "thread", 6) == 0;
+
+		assert_false(span->open);
+		assert_int_equal(span->depth, inner);
+		assert_int_equal(span->pid, picture.rows[of_thread].pid);
+	}
+	snprintf(text, sizeof(text), "{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,",
+		 getpid(), picture.rows[1].pid);
+	assert_in_trace(&record, text, 2);
+	assert_in_trace(&record, "\"thread_name\"", 1);
+	assert_in_trace(&record, "\"process_name\"", 1);
+	picture_free(&picture);
+}
+
 static void messages_are_arrows_in_order(void **state)
 {
 	struct record record = begin(100);
@@ -261,6 +434,67 @@ static void messages_are_arrows_in_order(void **state)
 		assert_true(picture.arrows[i].begin < picture.arrows[i].end);
 	}
 	assert_true(picture.arrows[0].end < picture.arrows[1].end);
+	picture_free(&picture);
+}
+
+/* On two channels, which take turns; one message more is never received. */
+static void many_messages_are_no_trouble(void **state)
+{
+	enum { MESSAGES = 30000 };
+	struct record record = begin(2 * MESSAGES + 100);
+	struct picture picture;
+	double began;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		for (int i = 0; i < MESSAGES + 1; i++)
+			arrow_send(i % 2);
+		_exit(0);
+	}
+	join_all(&pid, 1);
+	for (int i = 0; i < MESSAGES; i++)
+		arrow_receive(i % 2);
+
+	began = monotonic_now();
+	picture_make(&picture, &record);
+	assert_true(monotonic_now() - began < 2);
+	assert_int_equal(picture.arrow_count, MESSAGES);
+	for (int i = 1; i < MESSAGES; i++) {
+		assert_true(picture.arrows[i - 1].begin <=
+			    picture.arrows[i].begin);
+		assert_true(picture.arrows[i - 1].end <= picture.arrows[i].end);
+	}
+	picture_free(&picture);
+}
+
+/* As if the process pid had set a mark. */
+static void mark_of(pid_t pid)
+{
+	size_t index = run()->asked++;
+
+	run()->event[index].pid = pid;
+	run()->event[index].kind = EVENT_MARK;
+}
+
+/* Pids count up, and begin again at the end: a small one was made last. */
+static void rows_are_in_the_order_made(void **state)
+{
+	struct record record = begin(100);
+	struct picture picture;
+	const pid_t order[] = { getpid(), getpid() + 1, getpid() + 20,
+				getpid() - 20, getpid() - 1 };
+
+	(void)state;
+	mark_of(order[4]);
+	mark_of(order[2]);
+	mark_of(order[3]);
+	mark_of(order[1]);
+	mark("the lab");
+	picture_make(&picture, &record);
+	assert_int_equal(picture.row_count, 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(picture.rows[i].pid, order[i]);
 	picture_free(&picture);
 }
 
@@ -330,6 +564,24 @@ static void the_queries_see_what_overlapped(void **state)
 	assert_true(total_length(&apart, "nothing") == 0);
 }
 
+static void any_name_is_text_in_a_picture(void **state)
+{
+	struct record record = begin(100);
+
+	(void)state;
+	speak_as("P<&>");
+	span_begin("S<&>");
+	usleep(1000);
+	mark("M<&>");
+	span_end();
+	assert_in_svg(&record, "<&", 0);
+	assert_in_svg(&record, "<title>P&lt;&amp;&gt;: S&lt;&amp;&gt;, ", 1);
+	assert_in_svg(&record, "<title>M&lt;&amp;&gt;</title>", 1);
+	assert_in_svg(&record, "<title>T&lt;&amp;&gt;</title>", 1);
+	assert_in_svg(&record, ">Q&lt;&amp;&gt;?</text>", 1);
+	speak_as(NULL);
+}
+
 static void an_empty_record_is_no_trouble(void **state)
 {
 	struct record record = begin(0);
@@ -343,8 +595,152 @@ static void an_empty_record_is_no_trouble(void **state)
 	assert_int_equal(count, 0);
 	assert_int_equal(most_at_once(&record, "x"), 0);
 	trace_write(null, &record);
-	svg_write(null, &(struct panel){ "a", "b", record }, 1);
+	svg_write(null, &(struct panel){ "a", "b", record, 0 }, 1);
 	fclose(null);
+}
+
+/* --- pictures of several ------------------------------------------------------------- */
+
+/* A child of that name waits and works, for as long as the record says later. */
+static void record_a_child(const char *name, bool waits)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		speak_as(name);
+		if (waits) {
+			span_begin("waits");
+			span_end();
+		}
+		span_begin("works");
+		span_end();
+		_exit(0);
+	}
+	join_all(&pid, 1);
+}
+
+/* Gives the events of a record their times, in milliseconds. */
+static void set_times(const struct record *record, const int *times)
+{
+	for (size_t i = record->first; i < record->end; i++)
+		run()->event[i].time = INT64_C(1000000) * *times++;
+}
+
+/*
+ * Two records, the first from 100 to 140 ms, the second from 500 to 520. The lab
+ * itself is in both, and the first thing in either is a mark of its own.
+ */
+static void record_two(struct record record[2])
+{
+	static const int first[] = { 100, 100, 104, 104, 140 };
+	static const int second[] = { 500, 500, 501, 510, 510, 520 };
+
+	record[0] = begin(100);
+	mark("begins"); /* two events: our name comes with it */
+	record_a_child("a", false);
+	record_stop(&record[0]);
+	record[1] = record_start();
+	mark("begins");
+	record_a_child("bb", true);
+	record_stop(&record[1]);
+	assert_int_equal(record[0].end - record[0].first, 5);
+	assert_int_equal(record[1].end - record[1].first, 6);
+	set_times(&record[0], first);
+	set_times(&record[1], second);
+}
+
+/* What show_charts() prints of them. */
+static void read_charts(const struct record record[2], char *text, size_t size)
+{
+	static const char *const labels[] = { "one", "the other" };
+	FILE *file = tmpfile();
+	int out = dup(STDOUT_FILENO);
+
+	fflush(stdout);
+	dup2(fileno(file), STDOUT_FILENO);
+	run()->unicode = false;
+	show_charts(record, labels, 2);
+	dup2(out, STDOUT_FILENO);
+	close(out);
+	rewind(file);
+	text[fread(text, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+static void records_share_one_axis(void **state)
+{
+	struct record record[2];
+	char text[1000];
+
+	(void)state;
+	record_two(record);
+	read_charts(record, text, sizeof(text));
+	/* 80 columns: 11 and 4 for the texts, 65 for 40 ms; works is # in both. */
+	assert_string_equal(
+		text,
+		"one        a         "
+		"###########################################################\n"
+		"the other  bb  ."
+		"---------------#################                                \n"
+		"               0                           20.00"
+		"                        40.00 ms\n"
+		"               # works  - waits  . alive\n");
+}
+
+static void nothing_to_compare_is_no_trouble(void **state)
+{
+	struct record record[2];
+	char text[1000];
+
+	(void)state;
+	record[0] = begin(100);
+	mark("of the lab itself");
+	record_stop(&record[0]);
+	record[1] = record[0];
+	read_charts(record, text, sizeof(text));
+	assert_string_equal(text, "");
+	record_two(record);
+	record[0].end = record[0].first + 2; /* the lab's mark alone */
+	read_charts(record, text, sizeof(text));
+	assert_non_null(strstr(text, "one\nthe other  bb"));
+}
+
+/* How often the SVG of both has a text, in a group or not. */
+static int count_in_svg(const struct record record[2], int group,
+			const char *text)
+{
+	struct panel panels[] = { { "t", "one", record[0], group },
+				  { "t", "the other", record[1], group } };
+	char *svg;
+	size_t size;
+	int count = 0;
+	FILE *file = open_memstream(&svg, &size);
+
+	svg_write(file, panels, 2);
+	fclose(file);
+	for (char *at = svg; (at = strstr(at, text)) != NULL; at++)
+		count++;
+	free(svg);
+	return count;
+}
+
+static void the_svg_has_them_over_one_axis_too(void **state)
+{
+	struct record record[2];
+
+	(void)state;
+	record_two(record);
+	for (int group = 0; group <= 1; group++) {
+		assert_int_equal(count_in_svg(record, group, "role=\"group\""),
+				 2);
+		assert_int_equal(count_in_svg(record, group, ">40 ms</text>"),
+				 1 + group);
+		/* works: the first name of the first, the second of the other */
+		assert_int_equal(count_in_svg(record, group,
+					      "10.000 ms</title><rect "
+					      "class=\"c0\""),
+				 group);
+	}
 }
 
 int main(int argc, char *argv[])
@@ -354,12 +750,21 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(a_killed_process_holds_up_nobody),
 		cmocka_unit_test(a_span_without_end_is_open),
+		cmocka_unit_test(a_span_of_the_dead_ends_at_its_join),
+		cmocka_unit_test(many_spans_in_each_other_end_as_they_should),
 		cmocka_unit_test(
 			a_forked_and_a_spawned_child_are_in_the_picture),
+		cmocka_unit_test(a_thread_is_a_row_of_its_own),
 		cmocka_unit_test(messages_are_arrows_in_order),
+		cmocka_unit_test(many_messages_are_no_trouble),
+		cmocka_unit_test(rows_are_in_the_order_made),
 		cmocka_unit_test(a_process_can_change_its_name),
 		cmocka_unit_test(the_queries_see_what_overlapped),
+		cmocka_unit_test(any_name_is_text_in_a_picture),
 		cmocka_unit_test(an_empty_record_is_no_trouble),
+		cmocka_unit_test(records_share_one_axis),
+		cmocka_unit_test(nothing_to_compare_is_no_trouble),
+		cmocka_unit_test(the_svg_has_them_over_one_axis_too),
 	};
 
 	mp_guard(argc, argv);
