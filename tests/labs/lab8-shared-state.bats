@@ -40,7 +40,7 @@ load ../helpers
 @test "lost-update: by its trace, two are between load and store at once, or one" {
 	run -0 lab 8 lost-update --trace="$BATS_TEST_TMPDIR/run.json"
 	# The spans by their time: those of one round overlap where an update is lost.
-	run -0 jq -c '[.traceEvents[] | select(.ph == "X" and .name == "has loaded, not stored")]
+	run -0 jq -c '[.traceEvents[] | select(.ph == "X" and .name == "load to store")]
 		| sort_by(.ts) | [.[0:2], .[2:4], .[4:6] | .[1].ts < .[0].ts + .[0].dur]' "$BATS_TEST_TMPDIR/run.json"
 	assert_output '[true,true,false]'
 }
