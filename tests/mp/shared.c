@@ -570,14 +570,16 @@ int follow(const void *args, size_t size)
 }
 
 /* A forked child that has the mapping already follows it, too. */
-static pid_t start_a_follower(const struct mp_shared *it, int start)
+static pid_t start_a_follower(const struct mp_shared *it, const int start[2])
 {
 	pid_t pid = fork();
 	char byte;
 
-	if (pid == 0)
-		_exit(read(start, &byte, 1) == 1 ? follow(it, sizeof(*it))
-						 : 202);
+	if (pid == 0) {
+		close(start[1]); /* or it would wait for itself if we failed */
+		_exit(read(start[0], &byte, 1) == 1 ? follow(it, sizeof(*it))
+						    : 202);
+	}
 	return pid;
 }
 
@@ -590,7 +592,7 @@ static void memory_grows_and_others_follow(void **state)
 	(void)state;
 	strcpy(it.address, "from before");
 	assert_return_code(pipe(start), errno);
-	pid = start_a_follower(&before, start[0]);
+	pid = start_a_follower(&before, start);
 	assert_return_code(mp_shared_resize(&it, 3 * SIZE), errno);
 	assert_int_equal(it.size, 3 * SIZE);
 	((char *)it.address)[3 * SIZE - 1] = 'p';
