@@ -63,7 +63,7 @@ start_lab() { # COMMAND...
 	done
 	run -0 no_memory_left
 	: >"$SHM/lab0-x-$gone"
-	run -1 no_memory_left
+	PATIENCE=0 run -1 no_memory_left
 	assert_line --partial "left in /dev/shm: lab0-x-$gone"
 	rm "$SHM/lab0-x-$gone"
 }
