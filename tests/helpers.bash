@@ -6,14 +6,29 @@
 bats_require_minimum_version 1.5.0
 export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BUILD=$(cd "$TOP" && realpath "${BUILD:-build}")
+# This is done anew for each test: so with few processes.
+TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+BUILD=$(cd "$TOP" && cd "${BUILD:-build}" && pwd -P)
+folders=("$TOP"/labs/lab*-*)
 # shellcheck disable=SC2034 # for those who load this
-LABS=$(cd "$TOP/labs" && echo lab*-*)
+LABS=${folders[*]##*/}
+
+# What bats_load_library would do, but without a dozen processes for each test.
+load_assertions() {
+	local file
+	if [ ! -e "$BATS_LIB_PATH/bats-assert/src/assert.bash" ]; then
+		bats_load_library bats-support # BATS_LIB_PATH is a list
+		bats_load_library bats-assert
+		return
+	fi
+	for file in "$BATS_LIB_PATH"/bats-{support,assert}/src/*.bash; do
+		# shellcheck disable=SC1090 # not a file of ours
+		source "$file"
+	done
+}
 
 setup() {
-	bats_load_library bats-support
-	bats_load_library bats-assert
+	load_assertions
 	cd "$TOP" || return 1
 	# All that this test runs has it in its environment.
 	export LAB_TEST=$BATS_TEST_TMPDIR
@@ -42,11 +57,10 @@ teardown() {
 # A zombie has no exe any more, and so is not among them: it is its parent's, or
 # init's, to reap.
 our_processes() {
-	local pid
-	for pid in $(find /proc -maxdepth 2 -name exe \
-		\( -lname "$BUILD/*" -o -lname "$BATS_TEST_TMPDIR/*" \) -printf '%P\n' 2>/dev/null |
-		cut -d/ -f1); do
-		! grep -qzxF "LAB_TEST=$LAB_TEST" "/proc/$pid/environ" 2>/dev/null || echo "$pid"
+	local process
+	find /proc/[0-9]*/exe -maxdepth 0 \( -lname "$BUILD/*" -o -lname "$BATS_TEST_TMPDIR/*" \) \
+		-printf '%h\n' 2>/dev/null | while read -r process; do
+		! grep -qzxF "LAB_TEST=$LAB_TEST" "$process/environ" 2>/dev/null || echo "${process#/proc/}"
 	done
 }
 
@@ -67,14 +81,18 @@ no_process_left() {
 # Memory by a name carries its lab's and its process's: lab8-4711. (SHM is for the
 # tests of this: what they leave there must not be taken for a lab's.)
 names_in_memory() {
-	find "${SHM:-/dev/shm}" -maxdepth 1 -name 'lab[0-9]*-*[0-9]' -printf '%P\n' | sort
+	local file
+	for file in "${SHM:-/dev/shm}"/lab[0-9]*-*[0-9]; do
+		[ ! -e "$file" ] || echo "${file##*/}"
+	done
 }
 
 # Where the process has ended, nobody is left to remove it.
 memory_of_the_dead() {
 	local name
-	for name in $(comm -13 <(echo "$memory_before") <(names_in_memory)); do
-		[ -d "/proc/${name##*-}" ] || echo "$name"
+	for name in $(names_in_memory); do
+		[[ $'\n'$memory_before$'\n' == *$'\n'$name$'\n'* ]] ||
+			[ -d "/proc/${name##*-}" ] || echo "$name"
 	done
 }
 
