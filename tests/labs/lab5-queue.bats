@@ -106,7 +106,7 @@ trace() { # WORD...: the run's trace is in $trace
 # --- killed ------------------------------------------------------------------------
 
 @test "killed: before and after, at every moment" {
-	run -0 lab 5 killed
+	run -0 lab 5 killed --kills=1
 	assert_all_held
 	assert_line --regexp 'copying its message in +0 +0  goes on$'
 	assert_line --regexp 'copying a message out +1 +1  goes on$'
