@@ -145,10 +145,12 @@ trace() { # LAB SCENE...: the run's trace is in $trace
 		run -0 on_terminal --size "${columns}x24" -- "$BUILD/lab2" daemon --color=never
 		widest=$(grep -E '^[a-zA-Z]+ +[█░▒▄]' <<<"$output" | tr -d '\r' | wc -L)
 		[ "$widest" -le "$columns" ] && [ "$widest" -ge $((columns - 2)) ] || fail "$columns: $widest"
-		# The legend of seven names keeps to it, in two lines, and cuts none.
+		# The legend of seven names keeps to it, in two lines, and cuts none
+		# where they have room.
 		tr -d '\r' <<<"$output" | grep -A 2 -E '^ +0 .* ms$' | tail -n 2 >"$BATS_TEST_TMPDIR/legend"
 		[ "$(wc -L <"$BATS_TEST_TMPDIR/legend")" -le "$columns" ] || fail "$output"
 		run -0 cat "$BATS_TEST_TMPDIR/legend"
+		[ "$columns" -ge 60 ] || continue
 		for name in "goes on" "ends" "finishes" "never ended"; do
 			assert_regex "$output" "[^ ] $name( |$|"$'\n)'
 		done
@@ -188,6 +190,22 @@ failing() {
 		assert_equal "$output" ""
 		assert_equal "${#stderr_lines[@]}" 1
 		assert_regex "$stderr" "^lab2: --(trace|svg): '-' is stdout, where "
+	done
+}
+
+@test "one file for both is refused" {
+	run -2 --separate-stderr lab 2 join --trace="$BATS_TEST_TMPDIR/f" --svg="$BATS_TEST_TMPDIR/f"
+	assert_equal "$output" ""
+	assert_equal "$stderr" "lab2: --svg: '$BATS_TEST_TMPDIR/f' is where the trace goes"
+	[ ! -e "$BATS_TEST_TMPDIR/f" ]
+}
+
+@test "LAB_RUN that names no record: the file is let alone" {
+	for size in 0 10 10000; do
+		head -c "$size" /dev/zero >"$BATS_TEST_TMPDIR/file"
+		cp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/before"
+		LAB_RUN=$BATS_TEST_TMPDIR/file run -0 lab 3 --again mark 0
+		run -0 cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/before"
 	done
 }
 

@@ -21,7 +21,7 @@ load helpers
 		for scene in $("$BUILD/${name%%-*}" --list | cut -f1); do
 			grep -qE "^<!-- output build/${name%%-*} $scene( --[a-z=0-9-]+)* -->" "guide/$name.md" ||
 				fail "guide/$name.md does not show $scene"
-			grep -qE "lab [0-9] .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
+			grep -qE "(lab [0-9]|trace) .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
 				fail "tests/labs/$name.bats does not play $scene"
 		done
 	done

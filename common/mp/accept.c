@@ -22,7 +22,7 @@ struct peer {
 	struct handshake handshake;
 };
 
-/* --- the peers ----------------------------------------------------------------- */
+/* --- the peers ---------------------------------------------------------- */
 
 static double patience_of(const struct mp_listener *it)
 {
@@ -73,7 +73,7 @@ void drop_peers(struct mp_listener *it)
 }
 
 /* region: expire */
-/* Drops who let us wait too long; or the one of whom that will be true first. */
+/* Drops who let us wait too long; or the one of whom it will be true first. */
 static void drop_expired(struct mp_listener *it)
 {
 	double now = monotonic_now();
@@ -97,7 +97,7 @@ static bool drop_oldest(struct mp_listener *it)
 }
 /* endregion */
 
-/* --- from a peer to a connection ------------------------------------------------- */
+/* --- from a peer to a connection ---------------------------------------- */
 
 static bool is_out_of_descriptors(void)
 {
@@ -193,9 +193,9 @@ static int take_stranger(struct mp_listener *it,
 }
 /* endregion */
 
-/* --- accept ------------------------------------------------------------------------ */
+/* --- accept ------------------------------------------------------------- */
 
-/* What poll(2) is to look at: the peers, and behind them the listening socket. */
+/* What poll(2) is to look at: the peers, and behind them the listener. */
 static struct pollfd *list_all(const struct mp_listener *it, double *deadline)
 {
 	size_t count = it->peer_count;

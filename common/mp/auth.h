@@ -1,8 +1,8 @@
 /*
  * auth.h - a key for listeners and clients
  *
- * Python: authkey=b'...'. The digests of the handshake (handshake.h) are made by
- * libcrypto; see HMAC(3ssl). It stands apart from listener.h because it alone
+ * Python: authkey=b'...'. The digests of the handshake (handshake.h) are made
+ * by libcrypto; see HMAC(3ssl). It stands apart from listener.h because it alone
  * needs that library: a program that uses MP_AUTHKEY is linked with -lcrypto,
  * any other is not.
  *

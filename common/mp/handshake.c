@@ -49,7 +49,7 @@ void handshake_begin(struct handshake *it, const struct mp_authkey *key,
 	draw(it->challenge + LENGTH(HANDSHAKE_NAME), HANDSHAKE_RANDOM);
 }
 
-/* --- messages ---------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------- */
 
 /* A prefix and what follows, as a frame. All of a handshake fits into an empty
  * socket: so there is always room. */
@@ -70,8 +70,8 @@ static int send_message(int fd, const char *prefix, const void *rest,
 
 /* region: reader */
 /*
- * How many bytes the frame has that is coming: as far as that is known, its head.
- * size is then the length of the message, or less than 0. -1: EPROTO.
+ * How many bytes the frame has that is coming; as long as that is not known,
+ * its head. size is then the length of the message, or less than 0. -1: EPROTO.
  */
 static ssize_t frame_end(const struct handshake *it, int64_t *size)
 {
@@ -89,8 +89,8 @@ static ssize_t frame_end(const struct handshake *it, int64_t *size)
 }
 
 /*
- * Takes what has arrived of a message, and not a byte of what is behind it: that
- * is the caller's. 1: it is complete, at *message. 0: more is to come.
+ * Takes what has arrived of a message, and not a byte of what is behind it:
+ * that is the caller's. 1: it is complete, at *message. 0: more is to come.
  */
 static int take_message(struct handshake *it, int fd,
 			const unsigned char **message, size_t *length)
@@ -117,7 +117,7 @@ static int take_message(struct handshake *it, int fd,
 }
 /* endregion */
 
-/* --- digests ------------------------------------------------------------------ */
+/* --- digests ------------------------------------------------------------ */
 
 /* Is it so much longer than the prefix, at least, and does it begin with it? */
 static bool begins_with(const unsigned char *message, size_t size,
@@ -207,7 +207,7 @@ static int answer_challenge(struct handshake *it, int fd,
 }
 /* endregion */
 
-/* --- all of it ------------------------------------------------------------------ */
+/* --- all of it ---------------------------------------------------------- */
 
 static int take_verdict(const unsigned char *verdict, size_t size)
 {

@@ -35,7 +35,7 @@ void send_at_once(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
-/* --- socket files ------------------------------------------------------------ */
+/* --- socket files ------------------------------------------------------- */
 
 /*
  * Locks the folder of a path against other listeners, so that none takes a file
@@ -135,7 +135,7 @@ static int bind_and_listen(struct mp_listener *it,
 }
 /* endregion */
 
-/* --- all of it ---------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------- */
 
 static int check_listener(const struct mp_listener *it,
 			  struct mp_address *address)

@@ -70,8 +70,9 @@ int mp_listener_open(struct mp_listener *listener);
  * Waits for a client, at most timeout seconds, and makes a connection of it.
  * Python: accept().
  * -1: ETIMEDOUT  there was none
- *     EACCES     one was refused, or refused us: the key is not the same. Others
- *                are not affected; call again. Python: AuthenticationError
+ *     EACCES     one was refused, or refused us: the key is not the same.
+ *                Others are not affected; call again. Python:
+ *                AuthenticationError
  *     ENOTSUP    a digest that was asked for is disabled here, see auth.h
  *     EMFILE, ENFILE, ENOMEM  and there is no handshake to be dropped for it
  *     EBADF      the listener is closed

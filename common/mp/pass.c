@@ -21,7 +21,7 @@ struct parcel {
 	unsigned char count;
 };
 
-/* --- sending ---------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------ */
 
 /* Could they be sent? All that can be known before the first byte goes out. */
 static int check_descriptors(const struct mp_connection *connection,
@@ -74,7 +74,7 @@ static int send_parcel(int fd, const int *fds, size_t count, double deadline,
 		*state = WHOLE;
 		return 0;
 	}
-	/* Descriptors that do not travel: so the message says that none does. */
+	/* Descriptors that do not travel: the message says that none does. */
 	error = errno;
 	parcel.count = 0;
 	if (send_some(fd, &parcel, sizeof(parcel), NULL, 0, deadline) == 0)
@@ -102,10 +102,10 @@ int mp_connection_send_descriptors(struct mp_connection *connection,
 	return answer;
 }
 
-/* --- receiving -------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------- */
 
-/* Is the next message, whose length is known, one of ours? Looks without taking:
- * MSG_PEEK. */
+/* Is the next message, whose length is known, one of ours? Looks without
+ * taking: MSG_PEEK. */
 static bool is_parcel(const struct mp_connection *from)
 {
 	struct parcel parcel;

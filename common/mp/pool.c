@@ -276,10 +276,7 @@ static int write_job(struct mp_pool *pool, const struct mp_map *map)
 {
 	struct job head = { .count = map->count,
 			    .item_size = map->item_size,
-			    .result_size = map->results == NULL &&
-							   map->done == NULL
-						   ? 0
-						   : map->result_size,
+			    .result_size = map->result_size,
 			    .tell = map->done != NULL,
 			    .task = map->task };
 	size_t chunk = map->chunk > 0

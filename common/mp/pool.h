@@ -52,7 +52,8 @@ struct mp_map {
 	size_t count;	    /* they are copied to the workers */
 	size_t item_size;   /* as they are, so no pointers */
 	void *results;	    /* count of them; NULL: they are not wanted */
-	size_t result_size; /* bytes of one */
+	size_t result_size; /* bytes of one: what the task may write, wanted
+			     * or not */
 	size_t chunk;	    /* items taken at once; 0: mp_pool_chunksize() */
 	/* Called for each result as its chunk is done, in the process that
 	 * waits for the map. Python: imap_unordered(). NULL: not called. */

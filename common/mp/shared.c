@@ -206,8 +206,10 @@ int mp_shared_resize(struct mp_shared *shared, size_t size)
 	if ((size_t)status.st_size < size && ftruncate(shared->fd, size) < 0)
 		return -1;
 	address = mremap(shared->address, shared->size, size, MREMAP_MAYMOVE);
-	if (address == MAP_FAILED)
+	if (address == MAP_FAILED) {
+		errno = ENOMEM; /* mremap(2) has EINVAL where no address goes */
 		return -1;
+	}
 	shared->address = address;
 	shared->size = size;
 	return 0;

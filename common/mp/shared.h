@@ -64,8 +64,10 @@ int mp_shared_attach(struct mp_shared *shared);
 
 /*
  * Makes nameless memory larger, or follows another process that did: maps size
- * bytes, at another address perhaps. The file never gets smaller.
- * -1: EINVAL (size is 0), ENOMEM, EFBIG; it is then as it was.
+ * bytes, at another address perhaps. The file never gets smaller, if one process
+ * at a time makes it larger.
+ * -1: EINVAL (size is 0), ENOMEM, EBADF (it has a name); EFBIG beyond
+ * RLIMIT_FSIZE. It is then as it was.
  */
 int mp_shared_resize(struct mp_shared *shared, size_t size);
 

@@ -43,6 +43,7 @@ static void send_note(const struct hired *me, int what, uint32_t chunk)
 		_exit(1); /* the parent is gone, or the channel: so are we */
 }
 
+/* region: record-error */
 /* The first error to come is the one that is told. */
 static void record_error(struct job *job, size_t item, int error)
 {
@@ -53,6 +54,7 @@ static void record_error(struct job *job, size_t item, int error)
 	atomic_fetch_add(&job->failed, 1);
 	((char *)job_at(job, job->trouble_at))[item] = FAILED;
 }
+/* endregion */
 
 /* region: run-chunk */
 /* From the first item that was not begun: a dead worker may have done some. */

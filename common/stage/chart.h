@@ -16,8 +16,8 @@ void show_bar(const char *label, double value, double most, const char *unit);
 
 /*
  * A record as a chart: a row a process, a time axis, a legend. It takes as many
- * lines as there are processes, and three at most; of more processes than fit, the first
- * are shown. Nothing if the run has --no-chart, or nothing was recorded.
+ * lines as there are processes, and three at most; of more processes than fit,
+ * the first are shown. Nothing if the run has --no-chart, or nothing was recorded.
  */
 void show_chart(const struct record *record);
 

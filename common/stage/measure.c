@@ -63,8 +63,8 @@ static double number_in(const char *folder, const char *name,
 	return none;
 }
 
-/* How control groups tell of memory: version 2, and 1. Without a limit the file says
- * "max", which is no number, or a number beyond all. */
+/* How control groups tell of memory: version 2, and 1. Without a limit the file
+ * says "max", which is no number, or a number beyond all. */
 static const struct version {
 	const char *mark, *folder, *limit, *usage, *cache;
 } versions[] = {
@@ -89,8 +89,8 @@ static double left_in(const struct version *it, const char *folder)
 }
 
 /*
- * The group that a line of the list names, and all those above it: each one's limit
- * holds. In a container the upper ones are out of sight, and its own one on top.
+ * The group that a line of the list names, and all those above it: each one's
+ * limit holds. In a container the upper ones are out of sight, its own is on top.
  */
 static double left_above(const struct version *it, const char *root, char *line)
 {

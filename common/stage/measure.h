@@ -21,8 +21,8 @@ void fastest(void (*call)(int which), int count, double *least);
 size_t affordable(size_t most);
 
 /*
- * What control groups leave of their memory to a process, in bytes: a container has
- * a limit of its own. list is the process's /proc/PID/cgroup, whose lines are
+ * What control groups leave of their memory to a process, in bytes: a container
+ * has a limit of its own. list is the process's /proc/PID/cgroup, whose lines are
  * "number:controllers:path"; root is where the groups are mounted.
  */
 double left_in_cgroups(const char *list, const char *root);

@@ -48,7 +48,7 @@ size_t picture_row(const struct picture *picture, pid_t pid);
 /* Which of the names it is. */
 int picture_name(const struct picture *picture, const char *name);
 
-/* Adds a name to a list, once, and while they are fewer than most. Their count. */
+/* Adds a name to a list, once, while they are fewer than most. Their count. */
 int add_once(const char **list, int count, int most, const char *name);
 
 /* Takes the row of a process out, with its spans, and all arrows. */

@@ -18,8 +18,8 @@
 static bool shown;
 static double next; /* when it may change */
 
-/* The cursor stays at the beginning of the line: if the run is killed, the shell
- * writes over it. */
+/* The cursor stays at the beginning of the line: if the run is killed, the
+ * shell writes over it. */
 void progress(const char *format, ...)
 {
 	double now = monotonic_now();

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,11 +27,24 @@ static struct run *map(int fd)
 	return address == MAP_FAILED ? NULL : address;
 }
 
+/* Somebody may have put the name of any file into the environment. */
+static bool is_run(int fd)
+{
+	struct run head;
+	struct stat status;
+
+	return pread(fd, &head, sizeof(head), 0) == sizeof(head) &&
+	       memcmp(head.magic, RUN_MAGIC, sizeof(head.magic)) == 0 &&
+	       fstat(fd, &status) == 0 &&
+	       (status.st_size - sizeof(head)) / sizeof(struct event) >=
+		       head.capacity;
+}
+
 static struct run *find(void)
 {
 	const char *path = getenv(PATH_VARIABLE);
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
-	struct run *found = fd < 0 ? NULL : map(fd);
+	struct run *found = fd < 0 || !is_run(fd) ? NULL : map(fd);
 
 	if (fd >= 0)
 		close(fd);
@@ -63,6 +77,7 @@ int run_begin(size_t events)
 		return -1;
 	shared->start = shared->began = monotonic_now();
 	shared->capacity = events;
+	memcpy(shared->magic, RUN_MAGIC, sizeof(shared->magic));
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
 	return setenv(PATH_VARIABLE, path, 1);
 }

@@ -16,7 +16,10 @@
 
 #define RUN_EVENTS 65536 /* the timeline's: 4 MiB, if all are used */
 
+#define RUN_MAGIC "lab-run" /* begins the file */
+
 struct run {
+	char magic[8];		/* RUN_MAGIC: it is one */
 	double start;		/* of the scene, seconds on CLOCK_MONOTONIC */
 	double began;		/* of the run */
 	bool quiet;		/* no lines at all */

@@ -86,8 +86,8 @@ static int wrap(struct lines *lines, const struct entry *entry, int count,
 	return fit;
 }
 
-/* Texts that are too long together begin at the left, and are cut if that does not
- * help. That dots are processes alive is told where it takes no line more. */
+/* Texts that are too long together begin at the left, and are cut if that is not
+ * enough. That dots are processes alive is told where it takes no line more. */
 void show_legend(const struct picture *picture, const struct legend *legend,
 		 int indent, int width)
 {

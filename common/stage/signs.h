@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* What a column of a row shows: one of these, or FILLED + the number of a name. */
+/* What a column of a row shows: one of these, or FILLED + a name's number. */
 enum sign { NOTHING, ALIVE, MARK, OPEN_END, FILLED };
 #define SIGNS (FILLED + PICTURE_NAMES)
 
@@ -26,7 +26,7 @@ struct legend {
 
 void legend_add_mark(struct legend *legend, const char *name);
 
-/* Shows it behind so many spaces and so many columns wide, in two lines at most. */
+/* Shows it behind so many spaces, so many columns wide, in two lines at most. */
 void show_legend(const struct picture *picture, const struct legend *legend,
 		 int indent, int width);
 

@@ -106,6 +106,18 @@ static void play(const struct lab *lab, const struct scene *scene)
 }
 /* endregion */
 
+/* Before the line with that number: if the screen is full, Enter for a new one. */
+static void turn_page(int line)
+{
+	int columns, lines;
+
+	terminal_size(&columns, &lines);
+	if (line == 0 || line % (lines > 4 ? lines - 2 : 2) != 0)
+		return;
+	wait_for_enter();
+	clear_screen();
+}
+
 /* How many conclusions did not hold; with a list of all, for a full run. */
 static int sum_up(bool full)
 {
@@ -115,6 +127,8 @@ static int sum_up(bool full)
 	if (full && want_step)
 		clear_screen();
 	for (int i = 0; i < count; i++) {
+		if (full && want_step)
+			turn_page(i);
 		if (full)
 			show_conclusion(&all[i], true);
 		failed += !all[i].held;
@@ -150,7 +164,7 @@ static void begin_run(void)
 		charts_off();
 }
 
-/* stdout can take one thing alone. */
+/* stdout can take one thing alone, and so can a file. */
 static void check_stdout(bool bare_program)
 {
 	const char *lines = bare_program ? "what the program prints goes"
@@ -158,8 +172,10 @@ static void check_stdout(bool bare_program)
 	bool trace = trace_file != NULL && strcmp(trace_file, "-") == 0;
 	bool svg = svg_file != NULL && strcmp(svg_file, "-") == 0;
 
-	if (trace && svg)
-		usage_error("--svg: '-' is stdout, where the trace goes");
+	if (trace_file != NULL && svg_file != NULL &&
+	    strcmp(trace_file, svg_file) == 0)
+		usage_error("--svg: '%s' is %swhere the trace goes", svg_file,
+			    svg ? "stdout, " : "");
 	if ((trace || svg) && (bare_program || !want_quiet))
 		usage_error("--%s: '-' is stdout, where %s%s",
 			    trace ? "trace" : "svg", lines,

@@ -32,7 +32,8 @@ static const char style[] =
 	".c0 { fill: #0757ba; } .c1 { fill: #9a5b00; } .c2 { fill: #116329; }\n"
 	".c3 { fill: #6f2fb8; } .c4 { fill: #a0111f; } .c5 { fill: #4a5561; }\n"
 	".c6 { fill: #00707a; } .c7 { fill: #b3186f; } .c8 { fill: #6b6400; }\n"
-	".c9 { fill: #33339a; } .c10 { fill: #b34000; } .c11 { fill: #24292f; }\n"
+	".c9 { fill: #33339a; } .c10 { fill: #b34000; }\n"
+	".c11 { fill: #24292f; }\n"
 	"@media (prefers-color-scheme: dark) {\n"
 	".page { fill: #0d1117; } .text { fill: #e6edf3; }\n"
 	".faint { fill: #9198a1; } .line { stroke: #30363d; }\n"
@@ -41,7 +42,8 @@ static const char style[] =
 	".c0 { fill: #79c0ff; } .c1 { fill: #f0b72f; } .c2 { fill: #6fdd8b; }\n"
 	".c3 { fill: #d2a8ff; } .c4 { fill: #ff9a92; } .c5 { fill: #b1bac4; }\n"
 	".c6 { fill: #5cd6e0; } .c7 { fill: #ff8ac4; } .c8 { fill: #d8d050; }\n"
-	".c9 { fill: #a5a8ff; } .c10 { fill: #ffa057; } .c11 { fill: #e6edf3; }\n"
+	".c9 { fill: #a5a8ff; } .c10 { fill: #ffa057; }\n"
+	".c11 { fill: #e6edf3; }\n"
 	"}\n"
 	"</style>\n"
 	"<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
@@ -243,8 +245,8 @@ static void write_marks(FILE *file, const struct picture *picture,
 	}
 }
 
-/* What the legend tells of: "span" or "mark" by its name, the kinds of arrows, and
- * whether there is a span that never ended. */
+/* What the legend tells of: "span" or "mark" by its name, the kinds of arrows,
+ * and whether there is a span that never ended. */
 struct entry {
 	const char *kind; /* "start", "join" and "message" are the arrows' */
 	const char *text;

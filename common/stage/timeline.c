@@ -202,7 +202,7 @@ static struct span *pop(struct stack *stack, struct span *spans)
 	return &spans[stack->open[stack->depth]];
 }
 
-/* Nothing of a process goes on when it has been joined: killed, or ended in it. */
+/* Nothing of a process goes on when it was joined: killed, or ended in it. */
 static void end_at_join(const struct event *join, struct stack *stacks,
 			size_t count, struct span *spans)
 {

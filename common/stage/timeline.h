@@ -6,7 +6,8 @@
  * memory that the run shares (see run.h); to append it takes one atomic addition
  * and no lock, so a process that is killed at any instruction holds up nobody,
  * and its half-written event is passed over. What was begun and not ended stays
- * open, until its process was joined. When the memory is full, further events are counted and dropped.
+ * open, until its process was joined. When the memory is full, further events are
+ * counted and dropped.
  *
  * A thread that records counts as a process here: the main one has its process's
  * pid and name, another one its own thread id, see gettid(2), and a name if it

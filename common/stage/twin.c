@@ -42,10 +42,12 @@ static void run_and_keep(char *argv[], struct output *output)
 	if (error == 0) {
 		output->size = check(
 			read_full(end[0], output->text, sizeof(output->text)));
+		close(end[0]); /* or one that writes more would wait for ever */
 		check(waitpid(pid, &status, 0));
 		output->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	} else {
+		close(end[0]);
 	}
-	close(end[0]);
 }
 
 /*

@@ -17,9 +17,11 @@
 /* region: exit */
 static struct gate has_begun, may_end;
 
-static struct tally {
+struct tally {
 	_Atomic int begun, done;
-} * tally; /* shared */
+};
+
+static struct tally *tally; /* shared */
 
 static int be_counted(const void *item, void *result)
 {

@@ -58,8 +58,8 @@ static void kill_worker(pid_t pid)
 }
 
 /* region: killed-map */
-/* In the parent. All but two are done, one of which is lost, and one is held
- * in the other: so somebody else did these. */
+/* In the parent. All but two are done: one is lost, and in the other worker 2
+ * is held. So somebody else did the last of these. */
 static void let_worker_2_go(size_t item, const void *result, void *done)
 {
 	(void)item;

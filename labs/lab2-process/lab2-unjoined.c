@@ -26,16 +26,16 @@ static int return_at_once(const void *args, size_t size)
 }
 
 /* region: zombie */
-/* The state letter and the parent in /proc/PID/stat; 0 if there is no pid. */
+/* The state letter and the parent in /proc/PID/stat; '-' if it is not there. */
 static char state_of(pid_t pid, pid_t *parent)
 {
-	char path[64], line[512] = "", *behind_name, state = 0;
+	char path[64], line[512] = "", *behind_name, state = '-';
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (file == NULL)
-		return 0;
+		return state;
 	if (fgets(line, sizeof(line), file) != NULL &&
 	    (behind_name = strrchr(line, ')')) != NULL)
 		sscanf(behind_name + 1, " %c %d", &state, parent);
@@ -61,8 +61,8 @@ void play_zombie(void)
 	check(mp_process_join(&p, -1));
 	joined = state_of(p.pid, &parent);
 	say("joined, exitcode %d: /proc/%d is %s", mp_process_exitcode(&p),
-	    p.pid, joined == 0 ? "gone" : "there");
-	conclude(joined == 0 || parent != getpid(),
+	    p.pid, joined == '-' ? "gone" : "there");
+	conclude(joined == '-' || parent != getpid(),
 		 "join fetched the exit status, and the entry is gone");
 }
 /* endregion */

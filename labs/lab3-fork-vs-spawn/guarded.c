@@ -23,8 +23,10 @@ int main(int argc, char *argv[])
 
 	printf("main() runs in %d, %d word(s) in argv\n", getpid(), argc);
 	mp_guard(argc, argv);
-	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0)
+	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0) {
 		perror(argv[0]);
+		return 1;
+	}
 	printf("the child's exitcode: %d\n", mp_process_exitcode(&p));
 	return mp_process_exitcode(&p) != 0;
 }

@@ -135,7 +135,7 @@ static void show_break_even(size_t large, const double empty[METHODS],
 	double a_mib = (full[FORK] - empty[FORK]) / ((double)large / MIB);
 
 	if (a_mib <= 0)
-		show("fork did not cost more in the large parent: no break-even");
+		show("fork costs no more in the large parent: no break-even");
 	else if (empty[POSIX_SPAWN] < empty[FORK])
 		show("posix_spawn is cheaper from the start: no break-even");
 	else

@@ -147,7 +147,9 @@ static bool randomised(void)
 		fclose(setting);
 	switched_off &= ADDR_NO_RANDOMIZE;
 	show("randomisation: level %d, %s here; this program %s", level,
-	     switched_off ? "switched off" : "on",
+	     switched_off ? "switched off"
+	     : level > 0  ? "on"
+			  : "off",
 	     position_independent ? "can be moved" : "has fixed addresses");
 	return level > 0 && !switched_off && position_independent;
 }

@@ -193,9 +193,12 @@ static void show_row(const char *label, char cell[METHODS][CELL])
 	char line[COLUMNS + 1];
 	int at = snprintf(line, sizeof(line), "%-*s", LABEL, label);
 
-	for (size_t i = 0; i < METHODS; i++)
-		at += snprintf(line + at, sizeof(line) - at, "%-*.*s", width,
-			       width - 1, cell[i]);
+	for (size_t i = 0; i < METHODS; i++) {
+		if (strlen(cell[i]) >= (size_t)width) /* is to be cut */
+			strcpy(cell[i] + width - 3, "..");
+		at += snprintf(line + at, sizeof(line) - at, "%-*s", width,
+			       cell[i]);
+	}
 	while (at > 0 && line[at - 1] == ' ')
 		at--;
 	show("%.*s", at, line);

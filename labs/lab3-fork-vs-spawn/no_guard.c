@@ -22,8 +22,10 @@ int main(int argc, char *argv[])
 	struct mp_process p = { .target = hello, .method = MP_SPAWN };
 
 	printf("main() runs in %d, %d word(s) in argv\n", getpid(), argc);
-	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0)
+	if (mp_process_start(&p) < 0 || mp_process_join(&p, -1) < 0) {
 		perror(argv[0]);
+		return 1;
+	}
 	printf("the child's exitcode: %d\n", mp_process_exitcode(&p));
 	return mp_process_exitcode(&p) != 0;
 }

@@ -184,7 +184,7 @@ static const struct scene scenes[] = {
 
 static const struct option_row options[] = {
 	{ "hold", OPTION_SECONDS, &hold, 0, 5,
-	  .help = "how long a lock is held; 3 in Python's own program" },
+	  .help = "how long a lock is held; the notes have 3" },
 	{ 0 }
 };
 

@@ -4,8 +4,8 @@
  *	build/lab7 --listen=ADDRESS [--authkey=KEY]
  *	build/lab7 --connect=ADDRESS [--authkey=KEY] --send=TEXT
  *
- * The listener forks a process for each client, as servers did for decades; that
- * one sends back what it receives. The other side may be a Python program.
+ * The listener forks a process for each client, as servers did for decades;
+ * that one sends back what it receives. The other side may be a Python program.
  */
 #include "lab7.h"
 
@@ -73,10 +73,13 @@ static int listen_and_echo(const struct mp_authkey *key)
 	struct mp_listener listener = { .address = listen_at, .authkey = key };
 	struct mp_connection conn;
 	pid_t me = getpid();
+	sigset_t before;
 
+	hold_signals(&before);
 	if (mp_listener_open(&listener) < 0)
 		return fail(listen_at, reason());
 	keep_file(&listener);
+	release_signals(&before);
 	signal(SIGCHLD, SIG_IGN); /* who ends is reaped at once */
 	show("listening at %s, until Ctrl-C", listener.bound);
 	for (;;) {
@@ -119,7 +122,7 @@ static int connect_and_send(const struct mp_authkey *key)
 	return fflush(stdout) == 0 ? 0 : fail("stdout", strerror(errno));
 }
 
-/* --- the command line -------------------------------------------------------- */
+/* --- the command line --------------------------------------------------- */
 
 static void check_address(const char *option, const char *text)
 {

@@ -1,9 +1,9 @@
 /*
  * lab7-folder.c - socket files that nobody has to tidy up
  *
- * A socket file stays when its listener is killed. So whoever makes one starts a
- * keeper first: a process that waits at a pipe for the end of all that hold the
- * other end of it, and then removes what is left. Python has such a process,
+ * A socket file stays when its listener is killed. So whoever makes one starts
+ * a keeper first: a process that waits at a pipe for the end of all that hold
+ * the other end of it, and then removes what is left. Python has such a process,
  * too: multiprocessing.resource_tracker.
  */
 #include "lab7.h"
@@ -20,16 +20,13 @@
 #include <unistd.h>
 
 /* region: keeper */
-/* The keeper. Ctrl-C is for all of the process group, but not for it. */
+/* The keeper. */
 static _Noreturn void keep(int end, const char *file, ino_t inode,
 			   const char *folder)
 {
-	sigset_t all;
-	char byte;
 	struct stat status;
+	char byte;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	while (read(end, &byte, 1) > 0)
 		; /* nobody writes: the end comes when the last writer ends */
 	if (lstat(file, &status) == 0 && (inode == 0 || status.st_ino == inode))
@@ -39,7 +36,25 @@ static _Noreturn void keep(int end, const char *file, ino_t inode,
 	_exit(0);
 }
 
-/* Starts it. The end that it waits at; children of ours have copies of it. */
+/*
+ * Ctrl-C is for the whole process group, but not for a keeper, from its first
+ * moment on; nor for us while we make something that has no keeper yet.
+ */
+void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, before);
+}
+
+void release_signals(const sigset_t *before)
+{
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* Starts it, signals being held. The end that it waits at; children of ours
+ * have copies of it. */
 static int start_keeper(const char *file, ino_t inode, const char *folder,
 			pid_t *pid)
 {
@@ -56,7 +71,7 @@ static int start_keeper(const char *file, ino_t inode, const char *folder,
 }
 /* endregion */
 
-/* A template for mkdtemp(3). A long TMPDIR leaves no room for a socket's name. */
+/* A template for mkdtemp(3). A long TMPDIR leaves no room for a name. */
 static void choose(struct folder *folder)
 {
 	static const char name[] = "lab7-XXXXXX/socket";
@@ -75,13 +90,17 @@ static void choose(struct folder *folder)
 
 const char *folder_make(struct folder *folder)
 {
+	sigset_t before;
+
 	choose(folder);
+	hold_signals(&before);
 	if (mkdtemp(folder->path) == NULL)
 		die(folder->path);
 	sprintf(folder->address, "unix:%.*s/socket",
 		(int)(MP_ADDRESS_SIZE - sizeof("unix:/socket")), folder->path);
 	folder->end = start_keeper(folder->address + strlen("unix:"), 0,
 				   folder->path, &folder->keeper);
+	release_signals(&before);
 	return folder->address;
 }
 
@@ -91,6 +110,7 @@ void folder_remove(struct folder *folder)
 	check(waitpid(folder->keeper, NULL, 0));
 }
 
+/* The caller holds the signals since before it opened it. */
 void keep_file(const struct mp_listener *listener)
 {
 	pid_t unused;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-double patience = 0.3;
+double patience = 0.5;
 
 #ifdef HAVE_LIBCRYPTO
 
@@ -46,7 +46,7 @@ struct mp_authkey key_of(const char *text)
 
 #endif
 
-/* --- the clients ------------------------------------------------------------- */
+/* --- the clients -------------------------------------------------------- */
 
 /* How a client fared. */
 struct outcome {
@@ -135,7 +135,7 @@ static int come_and_say_nothing(const void *args, size_t size)
 }
 /* endregion */
 
-/* --- the scene ------------------------------------------------------------------ */
+/* --- the scene ---------------------------------------------------------- */
 
 static void send_guest(struct guest *it, mp_target *target)
 {
@@ -159,7 +159,7 @@ static void farewell(struct guest *it)
 }
 
 /* region: serve */
-/* Accepts one; if it is welcome, hears and answers it. 0, or what accept said. */
+/* Accepts one, and if it is welcome answers it. 0, or what accept said. */
 static int serve_one(struct mp_listener *listener, double timeout)
 {
 	struct mp_connection conn;

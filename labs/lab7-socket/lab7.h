@@ -5,6 +5,8 @@
 #include "handshake.h"
 #include "listener.h"
 
+#include <signal.h>
+
 #define PATIENCE 30 /* seconds: only a defect takes so long */
 #define LINE	 64 /* bytes of a text that is sent, its final 0 included */
 
@@ -12,7 +14,7 @@
 void send_text(struct mp_connection *to, const char *text);
 void receive_text(struct mp_connection *from, char text[LINE]);
 
-/* --- lab7-folder.c --------------------------------------------------------- */
+/* --- lab7-folder.c ------------------------------------------------------ */
 
 /* A folder for a socket file. */
 struct folder {
@@ -30,10 +32,13 @@ struct folder {
 const char *folder_make(struct folder *folder);
 void folder_remove(struct folder *folder);
 
-/* The same for the file of a listener that has been opened, if it has one. */
+/* The same for the file of a listener, if it has one: opened while signals were
+ * held, so that no Ctrl-C comes between. */
+void hold_signals(sigset_t *before);
 void keep_file(const struct mp_listener *listener);
+void release_signals(const sigset_t *before);
 
-/* --- lab7-key.c ------------------------------------------------------------- */
+/* --- lab7-key.c --------------------------------------------------------- */
 
 /* May there be keys at all? If not, tells what to install. */
 bool have_keys(void);
@@ -45,7 +50,9 @@ extern double patience; /* --patience: seconds for a message of a handshake */
 
 void play_authkey(void);
 
-/* --- the others -------------------------------------------------------------- */
+/* --- the others --------------------------------------------------------- */
+
+extern size_t memory_size; /* --memory: that crosses in `pass-descriptor` */
 
 void play_pass_descriptor(void);
 void play_interop(void);

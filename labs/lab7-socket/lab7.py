@@ -17,8 +17,9 @@ def client(address):
 if __name__ == '__main__':
     ctx = get_context('fork')
     with Listener() as listener:
-        p = ctx.Process(target=client,
-                        args=(listener.address,))
+        p = ctx.Process(
+            target=client,
+            args=(listener.address,))
         p.start()
         with listener.accept() as conn:
             line = conn.recv_bytes().decode()

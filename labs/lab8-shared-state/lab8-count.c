@@ -52,7 +52,7 @@ static void store(struct counter *counter, int64_t value)
 
 /* --- lost-update ------------------------------------------------------- */
 
-#define IN_BETWEEN "has loaded, not stored" /* a span */
+#define IN_BETWEEN "load to store" /* a span */
 
 enum locking { NO_LOCK, EACH_ACCESS, LOAD_TO_STORE };
 

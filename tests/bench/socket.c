@@ -38,7 +38,7 @@ static const struct mp_authkey key = { "secret", 6, mp_hmac };
 
 static const struct mp_authkey *authkey; /* of this row, or NULL */
 
-/* --- ours ------------------------------------------------------------------ */
+/* --- ours --------------------------------------------------------------- */
 
 static struct mp_listener listener;
 static struct mp_connection conn; /* of a row that stays connected */
@@ -96,7 +96,7 @@ static void ours_connects(void)
 	}
 }
 
-/* --- bare -------------------------------------------------------------------- */
+/* --- bare --------------------------------------------------------------- */
 
 static int bare_listener, bare_conn;
 static struct mp_address bare_address;
@@ -243,7 +243,7 @@ static void bare_listen(const char *address)
 		fail("listen");
 }
 
-/* --- around a row -------------------------------------------------------------- */
+/* --- around a row ------------------------------------------------------- */
 
 /* All on one CPU, as in connection.c: where the ends run decides. */
 static void begin(const char *ours, const char *theirs)
@@ -304,7 +304,7 @@ static void end_auth(void)
 }
 #endif
 
-/* --- 64 MiB ---------------------------------------------------------------------- */
+/* --- 64 MiB ------------------------------------------------------------- */
 
 static struct mp_shared memory;
 static struct mp_connection to, to_end;

@@ -1,11 +1,11 @@
 /*
  * handshake.c - any bytes at all, to the reader of handshakes
  *
- * A target for libFuzzer: `make fuzz`. The first byte says which side we are and
- * in what pieces the rest arrives. Our challenge and the key are fixed, so that
- * the right bytes are always the same: the recordings in tests/mp/recorded.inc
- * are among the inputs in tests/fuzz/handshake. What it comes to must be what an
- * independent reading of the same bytes says.
+ * A target for libFuzzer: `make fuzz`. The first byte says which side we are
+ * and in what pieces the rest arrives. Our challenge and the key are fixed, so
+ * that the right bytes are always the same: the recordings in
+ * tests/mp/recorded.inc are among the inputs in tests/fuzz/handshake. What it
+ * comes to must be what an independent reading of the same bytes says.
  *
  * needs: common/mp/auth.c -lcrypto
  */
@@ -28,7 +28,7 @@ static void require(int holds)
 		abort();
 }
 
-/* --- the independent reading ----------------------------------------------- */
+/* --- the independent reading -------------------------------------------- */
 
 struct text {
 	const uint8_t *at;
@@ -123,7 +123,7 @@ static int expect(struct text rest, const struct handshake *it,
 	return 1;
 }
 
-/* --- and ours ----------------------------------------------------------------- */
+/* --- and ours ----------------------------------------------------------- */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -86,6 +86,15 @@ trace_program() {
 	assert_equal "$(grep -c '^main() runs' <<<"$output")" 2
 }
 
+@test "the guarded twin whose start fails says why, and no exit code" {
+	sed 's/^int hello/static &/' labs/lab3-fork-vs-spawn/guarded.c >"$BATS_TEST_TMPDIR/nameless.c"
+	gcc -std=gnu17 -D_GNU_SOURCE -Icommon/mp -o "$BATS_TEST_TMPDIR/nameless" \
+		"$BATS_TEST_TMPDIR/nameless.c" "$BUILD/libmp.a" -lpthread -ldl -rdynamic
+	run -1 timeout -k 2 30 "$BATS_TEST_TMPDIR/nameless"
+	assert_line --partial "No such device or address"
+	refute_line --partial "exitcode"
+}
+
 @test "no guard: no storm from a child that tries again, by any way" {
 	cat >"$BATS_TEST_TMPDIR/stubborn.c" <<-'END'
 		#include "process.h"
@@ -214,7 +223,7 @@ trace_program() {
 	assert_line --regexp '^ +fork +spawn +forkserver$'
 	assert_line --regexp 'pid, its parent +[0-9]+, this lab +[0-9]+, this lab +[0-9]+, the server$'
 	assert_line --regexp 'main\(\) ran in +this lab, copied +the child: new +the server, copied$'
-	assert_line --regexp 'argv +lab3 table +lab3 --multiprocess[a-z]* +lab3 --multiprocess[a-z]*$'
+	assert_line --regexp 'argv +lab3 table +lab3 --multiproces\.\. +lab3 --multiproces\.\.$'
 	assert_line --regexp 'address of main +same 0x[0-9a-f]+ +0x[0-9a-f]+ +0x[0-9a-f]+$'
 	assert_line --regexp 'guard variables +1 above, 42 below +1 above, 0 below +1 above, 0 below$'
 	assert_line --regexp 'file handed over +open, offset shared +open, offset shared +open, offset shared$'

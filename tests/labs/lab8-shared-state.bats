@@ -40,7 +40,7 @@ load ../helpers
 @test "lost-update: by its trace, two are between load and store at once, or one" {
 	run -0 lab 8 lost-update --trace="$BATS_TEST_TMPDIR/run.json"
 	# The spans by their time: those of one round overlap where an update is lost.
-	run -0 jq -c '[.traceEvents[] | select(.ph == "X" and .name == "has loaded, not stored")]
+	run -0 jq -c '[.traceEvents[] | select(.ph == "X" and .name == "load to store")]
 		| sort_by(.ts) | [.[0:2], .[2:4], .[4:6] | .[1].ts < .[0].ts + .[0].dur]' "$BATS_TEST_TMPDIR/run.json"
 	assert_output '[true,true,false]'
 }
@@ -89,21 +89,62 @@ load ../helpers
 	assert_line --partial "EPERM, the creator alone may"
 }
 
-@test "killed: a scene that is interrupted or killed leaves no name" {
-	for signal in INT KILL; do
-		before=$(ls -A /dev/shm)
-		"$BUILD/lab8" --step killed by-descriptor-or-name <<<"" >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
-		lab=$!
-		until grep -q 'made one without' "$BATS_TEST_TMPDIR/output" || ! kill -0 "$lab" 2>/dev/null; do sleep 0.01; done
-		kill "-$signal" "$lab" 2>/dev/null || true
-		wait "$lab" || true
-		name=$(grep -oE 'lab8-[0-9]+' "$BATS_TEST_TMPDIR/output" | head -n 1)
-		[ -n "$name" ] || fail "$(cat "$BATS_TEST_TMPDIR/output")"
-		for _ in $(seq 500); do
-			[ -e "/dev/shm/$name" ] || break
-			sleep 0.02
-		done
-		[ ! -e "/dev/shm/$name" ] || fail "left: $name"
+# While the scene waits for Enter behind the conclusion "named: ...".
+@test "killed: nobody has the name's memory, and it is there; SIGKILL leaves no name" {
+	mkfifo "$BATS_TEST_TMPDIR/enter"
+	"$BUILD/lab8" --step killed <"$BATS_TEST_TMPDIR/enter" >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
+	lab=$!
+	exec 9>"$BATS_TEST_TMPDIR/enter"
+	printf '\n\n' >&9
+	timeout -k 2 30 sh -c 'until grep -q "^=> named" "$1"; do sleep 0.01; done' - "$BATS_TEST_TMPDIR/output" ||
+		fail "$(cat "$BATS_TEST_TMPDIR/output")"
+	name=/dev/shm/lab8-$lab
+	assert_equal "$(stat -c %s "$name")" 65536
+	# The lab has attached by now, and nobody else.
+	# (2: a process has ended meanwhile.)
+	run -0 sh -c 'cd /proc && grep -ls "$1" [0-9]*/maps || [ $? -eq 2 ]' - "$name"
+	assert_output "$lab/maps"
+	kill -KILL "$lab"
+	exec 9>&-
+	wait "$lab" || true
+	timeout -k 2 30 sh -c 'while [ -e "$1" ]; do sleep 0.01; done' - "$name" || fail "left: $name"
+}
+
+@test "Ctrl-C while a name is there: nothing is left" {
+	TERM=xterm run -130 on_terminal --on " Enter " '\r' --on " Enter " '\r' --on "=> named" '' \
+		--on " Enter " '\x03' -- "$BUILD/lab8" --step killed
+	assert_line --partial "=> named: still there"
+	refute_line --partial "our tracker removed"
+	TERM=xterm run -130 on_terminal --on " Enter " '\r' --on " Enter " '\r' --on " Enter " '\r' \
+		--on "=> a stranger" '' --on " Enter " '\x03' -- "$BUILD/lab8" --step by-descriptor-or-name
+	no_name_left
+}
+
+# It is removed a moment after the end of the lab.
+no_name_left() {
+	local name
+	for name in $(grep -oE '/dev/shm/lab8-[0-9]+' <<<"$output" | sort -u); do
+		timeout -k 2 30 sh -c 'while [ -e "$1" ]; do sleep 0.01; done' - "$name" || fail "left: $name"
+	done
+	[ -n "$name" ] || fail "no name in $output"
+}
+
+@test "killed: in a /dev/shm that is too small it fails, and leaves nothing" {
+	unshare -m true 2>/dev/null || skip "no mounts of one's own here: root alone can"
+	run -1 unshare -m sh -c 'mount -t tmpfs -o size=16k none /dev/shm || exit 3
+		timeout -k 2 20 "$1" killed
+		status=$?
+		echo "left: $(ls -A /dev/shm)"
+		exit $status' - "$BUILD/lab8"
+	assert_line --partial "No space left on device"
+	assert_line "left: "
+}
+
+@test "a reader that goes away in mid-scene: no name is left, and nobody hangs" {
+	for scene in killed by-descriptor-or-name lost-update manager; do
+		run -0 bash -c 'timeout -k 2 20 "$1" "$2" 2>/dev/null | head -n 3; [ "${PIPESTATUS[0]}" -lt 124 ]' - \
+			"$BUILD/lab8" "$scene"
+		assert_line "$scene"
 	done
 }
 
@@ -127,21 +168,83 @@ load ../helpers
 
 # --- CPython's shared memory ------------------------------------------------------
 
-@test "CPython finds a name of ours, and we find one of its" {
-	cat >"$BATS_TEST_TMPDIR/board.py" <<-'END'
-		import struct, subprocess, sys
+# What a program of one's own does with names: create NAME, read NAME.
+build_names() {
+	cat >"$BATS_TEST_TMPDIR/names.c" <<-'END'
+		#include "shared.h"
+		#include <stdio.h>
+		#include <string.h>
+
+		int main(int argc, char *argv[])
+		{
+			struct mp_shared it = { 0 };
+
+			if (argc == 3 && strcmp(argv[1], "create") == 0) {
+				if (mp_shared_create(&it, argv[2], 5000) < 0)
+					return perror("create"), 1;
+				strcpy(it.address, "from C");
+				return 0; /* and leaves it */
+			}
+			strcpy(it.name, argv[2]);
+			if (mp_shared_attach(&it) < 0)
+				return perror("attach"), 1;
+			printf("%zu %s\n", it.size, (char *)it.address);
+			return 0;
+		}
+	END
+	gcc -std=gnu17 -D_GNU_SOURCE -Icommon/mp -o "$BATS_TEST_TMPDIR/names" "$BATS_TEST_TMPDIR/names.c" "$BUILD/libmp.a"
+}
+
+# memory.py create|change|unlink NAME. Before 3.13 whoever attaches tells the
+# resource tracker, too, and that would remove the name at the end of this program.
+python_memory() {
+	cat >"$BATS_TEST_TMPDIR/memory.py" <<-'END'
+		import sys
 		from multiprocessing import resource_tracker
 		from multiprocessing.shared_memory import SharedMemory
 
-		name = sys.argv[2]
-		memory = SharedMemory(name, create=True, size=64)
-		memory.buf[:13] = b'who are you?\0'
-		done = subprocess.run([sys.argv[1], '--again', name], stdout=subprocess.PIPE, text=True)
-		visitor, = struct.unpack_from('i', memory.buf, 32)
-		print(done.returncode, 'who are you?' in done.stdout, visitor > 0)
-		memory.close()
-		memory.unlink()
+		what, name = sys.argv[1:]
+		untracked = {'track': False} if sys.version_info >= (3, 13) else {}
+		if what == 'create':
+		    it = SharedMemory(name, create=True, size=5000, **untracked)
+		else:
+		    it = SharedMemory(name, **untracked)
+		    print(it.size, bytes(it.buf[:40]).split(b'\0')[0].decode())
+		if what == 'unlink':
+		    it.unlink()
+		    sys.exit()
+		it.buf[:12] = b'from Python\0'
+		if not untracked:
+		    resource_tracker.unregister(it._name, 'shared_memory')
 	END
-	run -0 timeout -k 2 30 python3 "$BATS_TEST_TMPDIR/board.py" "$BUILD/lab8" "lab8-test-$$"
-	assert_output "0 True True"
+	timeout -k 2 30 python3 "$BATS_TEST_TMPDIR/memory.py" "$@"
+}
+
+@test "CPython finds a name of ours: reads, changes and unlinks it" {
+	build_names
+	name=lab8-test-$$
+	run -0 "$BATS_TEST_TMPDIR/names" create "$name"
+	run -0 python_memory change "$name"
+	assert_output "5000 from C"
+	run -0 "$BATS_TEST_TMPDIR/names" read "$name"
+	assert_output "5000 from Python"
+	run -1 python_memory create "$name"
+	assert_line --partial "FileExistsError"
+	run -0 python_memory unlink "$name"
+	run -1 "$BATS_TEST_TMPDIR/names" read "$name"
+	assert_output "attach: No such file or directory"
+}
+
+@test "we find a name of CPython's, and so does the lab's stranger" {
+	build_names
+	name=lab8-test-$$
+	run -0 python_memory create "$name"
+	run -0 "$BATS_TEST_TMPDIR/names" read "$name"
+	assert_output "5000 from Python"
+	run -1 "$BATS_TEST_TMPDIR/names" create "$name"
+	assert_output "create: File exists"
+	run -0 timeout -k 2 30 "$BUILD/lab8" --again "$name"
+	assert_line --regexp 'stranger +attached at 0x[0-9a-f]+: "from Python"'
+	run -0 python_memory unlink "$name"
+	assert_output "5000 from Python"
 }

@@ -44,7 +44,7 @@ static void digests_are_those_of_the_standards(void **state)
 	assert_memory_equal(digest, sha256, 32);
 }
 
-/* --- recorded handshakes ----------------------------------------------------- */
+/* --- recorded handshakes ------------------------------------------------ */
 
 static const struct recording {
 	const char *name;
@@ -221,7 +221,7 @@ static void no_two_challenges_are_alike(void **state)
 				sizeof(one.challenge));
 }
 
-/* --- CPython itself -------------------------------------------------------------- */
+/* --- CPython itself ----------------------------------------------------- */
 
 #define LARGE (64 << 20) /* bytes */
 

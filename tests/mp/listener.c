@@ -32,7 +32,7 @@
 
 #define assert_works(call) assert_return_code((call), errno)
 
-/* --- a key that any build has ------------------------------------------------ */
+/* --- a key that any build has ------------------------------------------- */
 
 static ssize_t stand_in(const struct mp_authkey *key, enum mp_digest which,
 			const void *message, size_t size,
@@ -57,7 +57,7 @@ static ssize_t stand_in(const struct mp_authkey *key, enum mp_digest which,
 static const struct mp_authkey right = { "secret", 6, stand_in };
 static const struct mp_authkey wrong = { "Secret", 6, stand_in };
 
-/* --- where the tests listen ----------------------------------------------------- */
+/* --- where the tests listen --------------------------------------------- */
 
 static char folder[32], path_address[MP_ADDRESS_SIZE];
 #define PATH (path_address + 5)
@@ -158,7 +158,7 @@ static int connect_bare(const char *text)
 	return fd;
 }
 
-/* --- addresses --------------------------------------------------------------------- */
+/* --- addresses ---------------------------------------------------------- */
 
 static void addresses_are_text_both_ways(void **state)
 {
@@ -220,7 +220,7 @@ static void what_is_no_address_is_refused(void **state)
 	assert_fails(mp_address_parse(&address, text), ENAMETOOLONG);
 }
 
-/* --- listening and connecting --------------------------------------------------------- */
+/* --- listening and connecting ------------------------------------------- */
 
 static void every_kind_of_address_connects(void **state)
 {
@@ -334,7 +334,7 @@ static void a_port_is_for_one_and_free_at_once(void **state)
 	mp_listener_close(&other);
 }
 
-/* --- socket files ------------------------------------------------------------------------ */
+/* --- socket files ------------------------------------------------------- */
 
 static bool is_there(const char *path)
 {
@@ -474,16 +474,23 @@ static void a_busy_listener_is_alive(void **state)
 
 #define TAKERS 8
 
-/* 0: this process got it, and has it for a while. 1: another one. */
-static _Noreturn void take_it(void)
+/* In a taker: reports 'y', and has it until it is told to end; or 'n'. */
+static _Noreturn void take_it(int go, int answers, int end)
 {
 	struct mp_listener it = { .address = path_address };
 	struct stat status;
+	char answer = '?';
 
-	if (mp_listener_open(&it) < 0)
-		_exit(errno == EADDRINUSE ? 1 : 2);
-	sleep_for(0.02);
-	_exit(stat(PATH, &status) == 0 && status.st_ino == it.inode ? 0 : 3);
+	read(go, &answer, 1); /* until it is closed */
+	if (mp_listener_open(&it) == 0)
+		answer = 'y';
+	else if (errno == EADDRINUSE)
+		answer = 'n';
+	write(answers, &answer, 1);
+	if (answer == 'n')
+		_exit(0);
+	read(end, &answer, 1);
+	_exit(stat(PATH, &status) < 0 || status.st_ino != it.inode);
 }
 
 /* All at once after a stale file: one gets it, and no living one loses it. */
@@ -491,33 +498,41 @@ static void one_of_many_takes_a_stale_file(void **state)
 {
 	(void)state;
 	for (int round = 0; round < rounds(200); round++) {
+		int go[2], answers[2], end[2], winners = 0;
 		pid_t pid[TAKERS];
-		int go[2], winners = 0;
+		char answer;
 
 		leave_a_stale_file();
 		assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(answers, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(end, O_CLOEXEC), 0);
 		for (int i = 0; i < TAKERS; i++) {
 			pid[i] = fork();
 			if (pid[i] == 0) {
 				close(go[1]);
-				read(go[0], &pid[i], 1);
-				take_it();
+				close(end[1]);
+				take_it(go[0], answers[1], end[0]);
 			}
 		}
 		close(go[0]);
 		close(go[1]);
 		for (int i = 0; i < TAKERS; i++) {
-			int how = end_of(pid[i]);
-
-			assert_in_range(how, 0, 1);
-			winners += how == 0;
+			assert_int_equal(read(answers[0], &answer, 1), 1);
+			assert_true(answer == 'y' || answer == 'n');
+			winners += answer == 'y';
 		}
+		close(end[1]);
+		for (int i = 0; i < TAKERS; i++)
+			assert_int_equal(end_of(pid[i]), 0);
+		close(end[0]);
+		close(answers[0]);
+		close(answers[1]);
 		assert_int_equal(winners, 1);
 		unlink(PATH);
 	}
 }
 
-/* --- waiting -------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------ */
 
 static void timeouts_are_not_early(void **state)
 {
@@ -570,7 +585,7 @@ static void wait_tells_of_a_new_client(void **state)
 	mp_listener_close(&listener);
 }
 
-/* --- keys -------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------- */
 
 static void a_wrong_key_is_refused_on_both_sides(void **state)
 {
@@ -689,7 +704,7 @@ static void a_client_tells_what_is_no_listener(void **state)
 	}
 }
 
-/* What the client sends behind its handshake is a message, and no part of it. */
+/* What the client sends behind its handshake is a message, no part of it. */
 static void what_follows_is_left_alone(void **state)
 {
 	struct mp_connection here, there;
@@ -716,7 +731,7 @@ static void what_follows_is_left_alone(void **state)
 	mp_listener_close(&listener);
 }
 
-/* --- peers that misbehave --------------------------------------------------------------------- */
+/* --- peers that misbehave ----------------------------------------------- */
 
 #define SILENT 50
 
@@ -767,7 +782,7 @@ static void silent_peers_hold_up_nobody(void **state)
 	}
 }
 
-/* Of several peers one sends a byte now and then: it has no more time for that. */
+/* One sends nothing, one a byte now and then: it has no more time for that. */
 static void who_is_slow_is_dropped_at_the_deadline(void **state)
 {
 	struct mp_listener listener = { .address = "unix:@mp-listener",
@@ -1069,7 +1084,7 @@ static void sigpipe_kills_nobody(void **state)
 	apart(talk_to_the_gone);
 }
 
-/* --- processes -------------------------------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------- */
 
 static void a_listener_killed_in_accept_is_told(void **state)
 {

@@ -327,7 +327,7 @@ static void too_many_on_their_way_is_told(void **state)
 	apart(send_too_many);
 }
 
-/* --- processes ------------------------------------------------------------------ */
+/* --- processes ---------------------------------------------------------- */
 
 int read_what_is_passed(const void *args, size_t size)
 {

@@ -139,7 +139,11 @@ int attach_to_another_file(const void *args, size_t size)
 	(void)size;
 	if (ftruncate(other, SIZE) < 0 || dup2(other, it.fd) < 0)
 		return 200;
-	return not_failing(mp_shared_attach(&it), EBADF) || it.address != NULL;
+	mp_shared_close(&it); /* it is not attached: nothing to close */
+	if (not_failing(mp_shared_attach(&it), EBADF) || it.address != NULL)
+		return 201;
+	mp_shared_close(&it);
+	return fcntl(it.fd, F_GETFD) < 0; /* that file is not ours to close */
 }
 
 int unlink_it(const void *args, size_t size)
@@ -543,6 +547,130 @@ static void a_name_that_is_gone_is_enoent(void **state)
 	unlink_and_close(&other);
 }
 
+/* --- resize -------------------------------------------------------------------- */
+
+/* Attaches at the size of before, and follows; answers in the last byte. */
+int follow(const void *args, size_t size)
+{
+	struct mp_shared it = *(const struct mp_shared *)args;
+	char *bytes;
+
+	(void)size;
+	if (mp_shared_attach(&it) < 0 || it.size != SIZE)
+		return 200;
+	if (mp_shared_resize(&it, 3 * SIZE) < 0)
+		return errno;
+	bytes = it.address;
+	if (it.size != 3 * SIZE || strcmp(bytes, "from before") != 0 ||
+	    !is_zero(bytes + SIZE, 2 * SIZE - 1) || bytes[3 * SIZE - 1] != 'p')
+		return 201;
+	bytes[3 * SIZE - 1] = 'c';
+	mp_shared_close(&it);
+	return 0;
+}
+
+/* A forked child that has the mapping already follows it, too. */
+static pid_t start_a_follower(const struct mp_shared *it, const int start[2])
+{
+	pid_t pid = fork();
+	char byte;
+
+	if (pid == 0) {
+		close(start[1]); /* or it would wait for itself if we failed */
+		_exit(read(start[0], &byte, 1) == 1 ? follow(it, sizeof(*it))
+						    : 202);
+	}
+	return pid;
+}
+
+static void memory_grows_and_others_follow(void **state)
+{
+	struct mp_shared it = opened(), before = it;
+	int start[2];
+	pid_t pid;
+
+	(void)state;
+	strcpy(it.address, "from before");
+	assert_return_code(pipe(start), errno);
+	pid = start_a_follower(&before, start);
+	assert_return_code(mp_shared_resize(&it, 3 * SIZE), errno);
+	assert_int_equal(it.size, 3 * SIZE);
+	((char *)it.address)[3 * SIZE - 1] = 'p';
+	assert_int_equal(exitcode_with(follow, MP_SPAWN, &before, true), 0);
+	assert_int_equal(((char *)it.address)[3 * SIZE - 1], 'c');
+	((char *)it.address)[3 * SIZE - 1] = 'p';
+	assert_int_equal(write(start[1], "", 1), 1);
+	assert_int_equal(end_of(pid), 0);
+	assert_int_equal(((char *)it.address)[3 * SIZE - 1], 'c');
+
+	/* Smaller is this process's own matter: the file stays. */
+	assert_return_code(mp_shared_resize(&it, 1), errno);
+	assert_return_code(mp_shared_resize(&it, 3 * SIZE), errno);
+	assert_int_equal(((char *)it.address)[3 * SIZE - 1], 'c');
+	mp_shared_close(&it);
+	close(start[0]);
+	close(start[1]);
+}
+
+/* What could not be made larger is as it was. */
+static int is_as_it_was(const struct mp_shared *it, const void *address)
+{
+	return it->address == address && it->size == SIZE &&
+	       strcmp(address, "as it was") == 0;
+}
+
+static void a_size_that_cannot_be_leaves_it_as_it_was(void **state)
+{
+	struct mp_shared it = opened();
+	void *address = it.address;
+
+	(void)state;
+	strcpy(address, "as it was");
+	assert_fails(mp_shared_resize(&it, 0), EINVAL);
+	assert_fails(mp_shared_resize(&it, SSIZE_MAX), ENOMEM);
+	assert_fails(mp_shared_resize(&it, SIZE_MAX), ENOMEM);
+	assert_true(is_as_it_was(&it, address));
+	mp_shared_close(&it);
+
+	it = created();
+	address = it.address;
+	strcpy(address, "as it was");
+	assert_fails(mp_shared_resize(&it, 2 * SIZE),
+		     EBADF); /* not for names */
+	assert_true(is_as_it_was(&it, address));
+	unlink_and_close(&it);
+}
+
+static int grow_beyond_the_limits(void)
+{
+	struct rlimit limit = { SIZE, RLIM_INFINITY };
+	struct mp_shared it;
+	void *address;
+	int wrong;
+
+	if (mp_shared_open(&it, SIZE) < 0)
+		return 10;
+	address = it.address;
+	strcpy(address, "as it was");
+	signal(SIGXFSZ, SIG_IGN); /* or it would be our end */
+	setrlimit(RLIMIT_FSIZE, &limit);
+	wrong = not_failing(mp_shared_resize(&it, SIZE + 1), EFBIG);
+	wrong += !is_as_it_was(&it, address);
+
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = 1 << 20; /* less than we have */
+	setrlimit(RLIMIT_AS, &limit);
+	wrong += not_failing(mp_shared_resize(&it, 64 << 20), ENOMEM);
+	return wrong + !is_as_it_was(&it, address);
+}
+
+static void growing_beyond_a_limit_leaves_it_as_it_was(void **state)
+{
+	(void)state;
+	apart(grow_beyond_the_limits);
+}
+
 /* --- limits -------------------------------------------------------------------- */
 
 /* So many descriptors more than when there were none left. */
@@ -934,6 +1062,9 @@ int main(int argc, char *argv[])
 		TEST(who_has_the_memory_keeps_it),
 		TEST(close_leaves_the_name),
 		TEST(a_name_that_is_gone_is_enoent),
+		TEST(memory_grows_and_others_follow),
+		TEST(a_size_that_cannot_be_leaves_it_as_it_was),
+		TEST(growing_beyond_a_limit_leaves_it_as_it_was),
 		TEST(no_descriptors_left_is_emfile),
 		TEST(no_address_space_left_is_enomem),
 		TEST(over_the_file_size_limit_is_efbig),

@@ -221,8 +221,8 @@ static void *hold_in_a_thread(void *unused)
 	return unused;
 }
 
-/* Joined, it is over: the next holder is not beside a dead one. The first of them
- * holds in its main thread, the next one in another. */
+/* Joined, it is over: the next holder is not beside a dead one. The first holds
+ * in its main thread, the next one in another. */
 static void a_span_of_the_dead_ends_at_its_join(void **state)
 {
 	struct record record = begin(100);
@@ -274,7 +274,7 @@ static void a_span_of_the_dead_ends_at_its_join(void **state)
 	assert_in_trace(&record, "{\"ph\":\"E\",", 2);
 }
 
-/* Of spans in spans in spans the inmost are left out, but their ends are known. */
+/* Of spans in spans in spans the inmost are left out, but not their ends. */
 static void many_spans_in_each_other_end_as_they_should(void **state)
 {
 	struct record record = begin(200);
