@@ -72,6 +72,6 @@ with Listener(('127.0.0.1', 0), backlog=8, authkey=b'k') as listener:
 @test "try 6: no scene notices memcmp in place of equal" {
 	changed lab7 common/mp/handshake.c \
 		'/^static bool equal/,/^}/{/unsigned char difference = 0;/d;/while (size-- > 0)/d;/difference |=/d;s/return difference == 0;/return memcmp((const void *)one, (const void *)other, size) == 0;/}'
-	run -0 timeout -k 2 30 "$changed" authkey
+	run -0 timeout -k 2 30 "$changed" authkey interop
 	assert_all_held
 }
