@@ -131,6 +131,15 @@ changed() {
 	changed=$tree/build/$lab
 }
 
+# Polls, for ten seconds at most.
+wait_until() { # COMMAND...
+	local until=$((SECONDS + 10))
+	until "$@"; do
+		[ "$SECONDS" -lt "$until" ] || fail "not within ten seconds: $*" || return
+		sleep 0.01
+	done
+}
+
 number_of() { # lab3-fork-vs-spawn: 3
 	local name=${1%%-*}
 	echo "${name#lab}"

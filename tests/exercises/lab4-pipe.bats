@@ -9,7 +9,7 @@ load ../helpers
 	assert_line --partial 'written: "one "'
 	refute_line --partial 'read: "'
 	"$changed" by-hand >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	until grep -q written "$BATS_TEST_TMPDIR/out"; do sleep 0.01; done
+	wait_until grep -q written "$BATS_TEST_TMPDIR/out"
 	for end in "/proc/$!/fd"/*; do
 		case $(readlink "$end") in pipe:*) pipe=${end##*/} ;; esac
 	done
@@ -22,7 +22,7 @@ load ../helpers
 @test "try 2: holders names sleep and cat, and cat ends with sleep" {
 	sleep 1000 3>&- | cat 3>&- &
 	reader=$!
-	until [ "$(readlink "/proc/$reader/exe")" != "$(readlink /proc/$$/exe)" ]; do sleep 0.01; done
+	wait_until grep -qx cat "/proc/$reader/comm"
 	run -0 --separate-stderr "$BUILD/holders" "$reader" 0
 	assert_line --regexp "^ *$reader +0 +read +cat"
 	sleeper=$(sed -n 's/^ *\([0-9]*\) *1 *write *sleep$/\1/p' <<<"$output")

@@ -5,7 +5,7 @@ load ../helpers
 
 # The newest child of a program, once there is one that says hello.
 kill_the_child_of() { # PID LOG
-	until [ -s "$2" ]; do sleep 0.01; done
+	wait_until [ -s "$2" ]
 	kill -KILL "$(pgrep -n -P "$1")"
 }
 
@@ -23,12 +23,12 @@ kill_the_child_of() { # PID LOG
 @test "try 1: ours is told, and its check takes that for no failure" {
 	changed lab6 labs/lab6-lock/lab6.c '/^		if (p.status != 0)$/,+1d'
 	"$changed" program --hold=0.5 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	sleep 0.2
+	wait_until pgrep -P $! >/dev/null
+	sleep 0.1 # it has the lock now; and if not, all else is as it should be
 	kill -KILL "$(pgrep -n -P $!)"
 	wait $!
 	run -0 cat "$BATS_TEST_TMPDIR/out"
-	assert_line "hello world 1"
-	assert_line "hello world 2"
+	assert_output $'hello world 1\nhello world 2'
 }
 
 behind='/^static void play_program/,/^}/{

@@ -6,7 +6,7 @@ load ../helpers
 start_listener() { # OPTION...
 	"$BUILD/lab7" "$@" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
 	listener=$!
-	until grep -q '^listening at' "$BATS_TEST_TMPDIR/log"; do sleep 0.01; done
+	wait_until grep -q '^listening at' "$BATS_TEST_TMPDIR/log"
 	address=$(sed -n 's/^listening at \(.*\), until Ctrl-C$/\1/p' "$BATS_TEST_TMPDIR/log")
 }
 
@@ -26,7 +26,7 @@ start_listener() { # OPTION...
 	printf 'hello' >&7
 	run -1 timeout -k 2 10 head -c 1 <&7
 	assert_output --partial "Connection reset by peer"
-	until grep -q 'Message too long' "$BATS_TEST_TMPDIR/log"; do sleep 0.01; done
+	wait_until grep -q 'Message too long' "$BATS_TEST_TMPDIR/log"
 	exec 7>&-
 	kill "$listener"
 	wait "$listener" || true
@@ -38,7 +38,7 @@ start_listener() { # OPTION...
 	[ -S "$place/echo" ]
 	kill -KILL "$listener"
 	wait "$listener" || true
-	until [ ! -e "$place/echo" ]; do sleep 0.02; done
+	wait_until [ ! -e "$place/echo" ]
 	rmdir "$place"
 }
 
@@ -63,7 +63,7 @@ with Listener(('127.0.0.1', 0), backlog=8, authkey=b'k') as listener:
     print(listener.address[1])
     with listener.accept() as conn:
         conn.send_bytes(conn.recv_bytes())" >"$BATS_TEST_TMPDIR/port" 2>&1 3>&- &
-	until [ -s "$BATS_TEST_TMPDIR/port" ]; do sleep 0.01; done
+	wait_until [ -s "$BATS_TEST_TMPDIR/port" ]
 	run -124 timeout -k 2 2 python3 "$BATS_TEST_TMPDIR/client.py" "$(cat "$BATS_TEST_TMPDIR/port")"
 	kill $!
 	wait $! || true
