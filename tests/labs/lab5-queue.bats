@@ -179,7 +179,7 @@ interrupted() {
 		>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	lab=$!
 	# In one read: some live for a millisecond, and are gone before pgrep asks for them.
-	until read -r children </proc/$lab/task/$lab/children && [ -n "$children" ]; do
+	until read -r children </proc/$lab/task/$lab/children || [ -n "$children" ]; do
 		[ "$SECONDS" -lt "$until" ] || return 1
 	done
 	kill -INT -- -$lab
