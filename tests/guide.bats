@@ -324,6 +324,72 @@ ANSWERS='<!-- answers build/lab1 -->
 	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of second"
 }
 
+# --- links and commands ------------------------------------------------------------
+
+proofread() {
+	timeout -k 2 60 "$TOP/guide/tools/proofread" --root="$tree" "$tree/guide/page.md"
+}
+
+@test "a link without a target is named, to a file or to a heading" {
+	tree <<-'END'
+		## One, or `two`?
+		[here](#one-or-two) [there](../labs/lab1-try/lab1.c) [web](https://example.org/#x)
+		## One, or `two`?
+		[the second](#one-or-two-1) ![none](pictures/none.svg) [page](page.md#three)
+		```text
+		## three
+		[no](link)
+		```
+	END
+	run -1 proofread
+	assert_output - <<-'END'
+		guide/page.md:4: pictures/none.svg: no such file
+		guide/page.md:4: page.md#three: no such heading
+	END
+}
+
+@test "a command that does not exist is named: lab, scene, option, verb, tool" {
+	tree <<-'END'
+		`build/lab3 guard --step`, `build/lab3 cost --max-rss=1G`, `make help`, `make labN`
+		`make lab3 ARGS="guard --no-chart"`, `build/labN SCENE`, `build/lab7 --listen`
+		`build/lab3 gard`, `make lab3 ARGS="guard --slow"`
+		```sh
+		NO_COLOR=1 build/lab3 --max-rss=1K | cat
+		make helpless && guide/tools/none # build/lab3 comment
+		```
+		```console
+		$ build/lab3 table --wide
+		```
+		<!-- output exits-2: build/lab3 bogus -->
+		`build/lab3 bogus`
+		<!-- end output -->
+	END
+	cp "$TOP/Makefile" "$tree"
+	ln -s "$BUILD" "$tree/build"
+	run -1 proofread
+	assert_output - <<-'END'
+		guide/page.md:3: build/lab3 gard: lab3: 'gard' is no scene; --list names them
+		guide/page.md:3: make lab3 ARGS="guard --slow": lab3: '--slow' is no option; --help names them
+		guide/page.md:5: NO_COLOR=1 build/lab3 --max-rss=1K: lab3: --max-rss: '1K' is not a size from 1M to 64G
+		guide/page.md:6: make helpless: no verb helpless
+		guide/page.md:6: guide/tools/none: no such program
+		guide/page.md:9: build/lab3 table --wide: lab3: '--wide' is no option; --help names them
+	END
+}
+
+@test "every link of the guide has its target, and every command in it exists" {
+	run -0 guide/tools/proofread
+}
+
+@test "the terms of the glossary are in order, each once" {
+	# As a reader looks for them: without marks, small.
+	run -0 sed -n 's/^### //p' guide/glossary.md
+	[ "${#lines[@]}" -ge 50 ] || fail "just ${#lines[@]} terms"
+	terms=$(printf '%s\n' "${lines[@]}" | tr -d '`_()' | tr '[:upper:]-' '[:lower:] ')
+	run -0 sort -u <<<"$terms"
+	assert_equal "$terms" "$output"
+}
+
 @test "the chapters are what the sources and the labs say now" {
 	run -0 guide/tools/refresh --check
 }
