@@ -75,3 +75,33 @@ $(at_work capture-pane -p -t "side-by-side:0.$1")" || return
 	PATH=$BATS_TEST_TMPDIR/bin run -1 "$TOP/guide/tools/side-by-side"
 	assert_output "side-by-side: tmux is not installed (apt install tmux)"
 }
+
+# part HEADING: what stands below it, up to the next one of its level.
+part() {
+	awk -v heading="$1" '/^## / { on = index($0, heading) == 1 } on' guide/handbook.md
+}
+
+@test "the lecture takes its 50 minutes" {
+	run -0 part "## A lecture of 50 minutes"
+	rows=$(grep -E '^\| [0-9]+ \|' <<<"$output")
+	[ "$(wc -l <<<"$rows")" -ge 5 ] || fail "no table of minutes"
+	assert_equal "$(awk '{ sum += $2 } END { print sum }' <<<"$rows")" 50
+}
+
+@test "every lab has its plan, its week, its sheet and its answers" {
+	for name in $LABS; do
+		number=$(number_of "$name")
+		run -0 part "## Lab $number · "
+		assert_output --partial "*In class "
+		for what in Ask Show "On stage" Stuck Homework; do
+			assert_line --regexp "^- \*\*$what\*\*"
+		done
+		assert_output --partial "build/lab$number --step "
+		run -0 part "## A course of nine weeks"
+		assert_line --regexp "^\| [1-9] \|.*\($name\.md\)"
+		run -0 part "## Sheets to hand out"
+		assert_line "<!-- questions build/lab$number -->"
+		run -0 part "## Answers"
+		assert_line "<!-- answers build/lab$number -->"
+	done
+}
