@@ -304,8 +304,7 @@ ANSWERS='<!-- answers build/lab1 -->
 	assert_line --index 1 --regexp '^   \. \. \. '
 	assert_line "3. **last**: three?"
 	sed -i 's/three?/four?/' "$tree/build/lab1"
-	run -0 refresh --check --no-run
-	run -1 refresh --check
+	run -1 refresh --check --no-run
 	assert_line "+3. **last**: four?"
 	rm "$tree/build/lab1"
 	run -1 refresh --check
@@ -390,6 +389,7 @@ proofread() {
 	assert_equal "$terms" "$output"
 }
 
-@test "the chapters are what the sources and the labs say now" {
-	run -0 guide/tools/refresh --check
+# What the labs print now, make guide-check compares.
+@test "the chapters are what the sources say now" {
+	run -0 guide/tools/refresh --check --no-run
 }
