@@ -88,17 +88,18 @@ part() {
 	assert_equal "$(awk '{ sum += $2 } END { print sum }' <<<"$rows")" 50
 }
 
-@test "every lab has its plan, its week, its sheet and its answers" {
-	for name in $LABS; do
-		number=$(number_of "$name")
+# A lab that somebody adds need not be in the course.
+@test "every lab of the nine weeks has its plan, its sheet and its answers" {
+	run -0 part "## A course of nine weeks"
+	numbers=$(grep -E '^\| [0-9]+ \|' <<<"$output" | grep -oE '\(lab[0-9]+' | tr -d '(lab' | sort -nu)
+	assert_equal "${numbers//$'\n'/ }" "1 2 3 4 5 6 7 8 9"
+	for number in $numbers; do
 		run -0 part "## Lab $number · "
 		assert_output --partial "*In class "
 		for what in Ask Show "On stage" Stuck Homework; do
 			assert_line --regexp "^- \*\*$what\*\*"
 		done
 		assert_output --partial "build/lab$number --step "
-		run -0 part "## A course of nine weeks"
-		assert_line --regexp "^\| [1-9] \|.*\($name\.md\)"
 		run -0 part "## Sheets to hand out"
 		assert_line "<!-- questions build/lab$number -->"
 		run -0 part "## Answers"
