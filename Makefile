@@ -137,7 +137,7 @@ $(labs:=-valgrind): %-valgrind: programs
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
+.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check side-by-side clean
 cmocka: $(cmocka)
 
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
@@ -166,6 +166,9 @@ guide: programs ## puts excerpts and recorded output into the chapters
 
 guide-check: programs ## fails where a chapter and the code differ
 	@guide/tools/refresh --check
+
+side-by-side: programs ## fork and spawn in two panes of tmux, for a class
+	@BUILD=$(BUILD) guide/tools/side-by-side $(ARGS)
 
 clean: ## removes what was built
 	rm -rf $(BUILD)
