@@ -222,6 +222,108 @@ pairs() {
 	assert_line "| [1 · try](lab1-try.md) | trying the tool | \`make lab1\` |"
 }
 
+# --- what is quoted from a lab and its chapter -----------------------------------
+
+# quoting: a page with blocks on stdin, lab 1 with three scenes, and its chapter.
+quoting() {
+	tree
+	rm "$tree/labs/lab1-try/lab1.c"
+	mkdir "$tree/build"
+	cat >"$tree/build/lab1" <<-'END'
+		#!/bin/sh
+		case $1 in
+		--list) printf 'program\twhat is printed?\nfirst\tone or two?\nlast\tthree?\n' ;;
+		program) echo hello ;;
+		*) printf '%s\nPredict: ?\n=> 1.5 of it held\n' "$1" ;;
+		esac
+	END
+	chmod +x "$tree/build/lab1"
+	cat >"$tree/guide/lab1-try.md" <<-'END'
+		### first: one, or "two"?
+		<!-- output build/lab1 program -->
+		<!-- end output -->
+		<!-- output build/lab1 first -->
+		<!-- end output -->
+		<!-- output build/lab1 last --pace=2 -->
+		<!-- end output -->
+	END
+	refresh
+}
+
+CONCLUSION='<!-- conclusion build/lab1 first -->
+<!-- end conclusion -->'
+ANSWERS='<!-- answers build/lab1 -->
+<!-- end answers -->'
+
+@test "a conclusion is that of the chapter, with a link to its scene" {
+	quoting <<<"$CONCLUSION"
+	run -0 cat "$tree/guide/page.md"
+	assert_output - <<-'END'
+		<!-- conclusion build/lab1 first -->
+		Scene [first](lab1-try.md#first-one-or-two), `build/lab1 first`:
+
+		```text
+		=> 1.5 of it held
+		```
+		<!-- end conclusion -->
+	END
+	# The lab says another figure now: the chapter keeps its own, and so does this.
+	sed -i 's/1.5 of/2.5 of/' "$tree/build/lab1"
+	run -0 refresh --check
+	# Another sentence goes into the chapter, and from there into the page at once,
+	# which comes first by its name.
+	mv "$tree/guide/page.md" "$tree/guide/a.md"
+	sed -i 's/2.5 of it held/none of it held/' "$tree/build/lab1"
+	run -0 refresh
+	run -0 grep -r '=> none of it held' "$tree/guide/a.md"
+	sed -i 's/=> none/=> some/' "$tree/guide/a.md"
+	run -1 refresh --check
+	assert_line "-=> some of it held"
+}
+
+@test "a conclusion that is not recorded, or of no scene, is named with its place" {
+	quoting <<<"$CONCLUSION"
+	sed -i 's/build.lab1 first/build\/lab1 gone/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of gone"
+	sed -i 's/build.lab1 gone/build\/lab1 program/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: the recorded run of program concludes nothing"
+	sed -i 's/build.lab1 program/build\/lab1/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: a conclusion needs build/labN and a scene"
+	sed -i 's/build.lab1/build\/lab2 first/' "$tree/guide/page.md"
+	run -1 refresh --no-run --check
+	assert_line "guide/page.md:1: build/lab2: 0 chapters, and not one"
+}
+
+@test "questions are the lab's own, with room to write" {
+	quoting <<<$'<!-- questions build/lab1 -->\n<!-- end questions -->'
+	run -0 grep -A 2 '^[0-9]' "$tree/guide/page.md"
+	assert_line --index 0 "1. **program**: what is printed?"
+	assert_line --index 1 --regexp '^   \. \. \. '
+	assert_line "3. **last**: three?"
+	sed -i 's/three?/four?/' "$tree/build/lab1"
+	run -0 refresh --check --no-run
+	run -1 refresh --check
+	assert_line "+3. **last**: four?"
+	rm "$tree/build/lab1"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: build/lab1: not there; run make first"
+}
+
+@test "answers are the scenes' conclusions, or what they print" {
+	quoting <<<"$ANSWERS"
+	run -0 cat "$tree/guide/page.md"
+	assert_line "2. [first](lab1-try.md#first-one-or-two): one or two?"
+	assert_line "3. [last](lab1-try.md): three?"
+	assert_line "   => 1.5 of it held"
+	assert_line "   hello"
+	sed -i 's/first.tone/second\\tone/' "$tree/build/lab1"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of second"
+}
+
 @test "the chapters are what the sources and the labs say now" {
 	run -0 guide/tools/refresh --check
 }
