@@ -167,5 +167,9 @@ guide: programs ## puts excerpts and recorded output into the chapters
 guide-check: programs ## fails where a chapter and the code differ
 	@guide/tools/refresh --check
 
+.PHONY: demos
+demos: programs ## records the labs as a terminal shows them (asciinema)
+	@BUILD=$(BUILD) guide/tools/demos $(ARGS)
+
 clean: ## removes what was built
 	rm -rf $(BUILD)

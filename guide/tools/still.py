@@ -12,18 +12,15 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from scenes import Wrong
+
 COLUMNS, ROWS = 80, 24
 TIME_LIMIT = 120  # seconds for a recording
-
-
-class Wrong(Exception):
-    """What keeps us from recording, or from making sense of a recording."""
 
 
 # --- recording --------------------------------------------------------------------
@@ -140,3 +137,37 @@ def draw(lines, name, rows=None):
                        f'y="{y}" textLength="{len(text) * WIDE:.1f}" '
                        f'lengthAdjust="spacingAndGlyphs">{escape(text)}</text>')
     return '\n'.join([*svg, '</svg>', ''])
+
+
+# --- for the pages ----------------------------------------------------------------
+
+
+def block(root, page, what, fresh, normal, check):
+    """A recording and its picture for a page; the words for them. Where fresh, the
+    lines that the command prints now, says what the recording says (but for what
+    normal() takes out), both are left as they are. fresh is None: they are not run.
+    """
+    name = re.sub(r'\W+', '-', what.removeprefix('build/')).strip('-')
+    cast = root / 'guide' / 'demos' / f'{name}.cast'
+    path = root / 'guide' / 'pictures' / f'{name}-still.svg'
+    made = []
+    if fresh is not None and not (
+            cast.exists() and normal(text_of(screen(cast))) == normal(fresh)):
+        if check:
+            raise Wrong(f'{cast.relative_to(root)} is not what {what} prints now')
+        record(root, what, cast)
+        made.append(cast)
+    lines = screen(cast)
+    drawn = draw(lines, what)
+    if not path.exists() or path.read_text() != drawn:
+        if check:
+            raise Wrong(f'{path.relative_to(root)} does not show the recording')
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(drawn)
+        made.append(path)
+    for file in made:
+        print(f'{file.relative_to(root)}: refreshed')
+    told = '; '.join(line.removeprefix('=> ') for line in text_of(lines)
+                     if line.startswith('=> '))
+    return [f'![What {what} prints in a terminal. It concludes: {told}]'
+            f'({os.path.relpath(path, page.parent)})']
