@@ -102,6 +102,9 @@ page() {
 	run -0 guide/tools/refresh --root="$tree"
 	assert_line "guide/demos/say.cast: refreshed"
 	run -0 grep -c 'one line more' "$tree/guide/demos/say.cast" "$tree/guide/pictures/say-still.svg"
+	printf '#!/bin/sh\necho still >>said\ncat said\n' >"$tree/say"
+	run -1 guide/tools/refresh --root="$tree"
+	assert_output "guide/page.md:1: ./say prints another thing each time"
 }
 
 @test "the README begins with lab 3's table and lab 6's picture, and they are there" {

@@ -21,6 +21,7 @@ from scenes import Wrong
 
 COLUMNS, ROWS = 80, 24
 TIME_LIMIT = 120  # seconds for a recording
+LINGER = 0.5  # when the command ends, asciinema drops what it has not read by then
 
 
 # --- recording --------------------------------------------------------------------
@@ -38,8 +39,9 @@ def record(root, command, cast):
             subprocess.run(
                 ['asciinema', 'rec', '-q', '--overwrite', '--cols', str(COLUMNS),
                  '--rows', str(ROWS), '-i', '1.0', '-e', 'TERM', '-t', command,
-                 '-c', f'{command}; echo $? >{status}', cast],
+                 '-c', f'{command}; echo $? >{status}; sleep {LINGER}', cast],
                 cwd=root, env=environment, stdin=subprocess.DEVNULL,
+                start_new_session=True,  # not in the terminal that this runs in
                 timeout=TIME_LIMIT, check=True)
         except FileNotFoundError:
             raise Wrong('asciinema is not there: ./setup --dev installs it') from None
@@ -156,6 +158,8 @@ def block(root, page, what, fresh, normal, check):
         if check:
             raise Wrong(f'{cast.relative_to(root)} is not what {what} prints now')
         record(root, what, cast)
+        if normal(text_of(screen(cast))) != normal(fresh):
+            raise Wrong(f'{what} prints another thing each time')
         made.append(cast)
     lines = screen(cast)
     drawn = draw(lines, what)
