@@ -324,6 +324,7 @@ ANSWERS='<!-- answers build/lab1 -->
 	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of second"
 }
 
-@test "the chapters are what the sources and the labs say now" {
-	run -0 guide/tools/refresh --check
+# What the labs print now, make guide-check compares.
+@test "the chapters are what the sources say now" {
+	run -0 guide/tools/refresh --check --no-run
 }
