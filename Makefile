@@ -20,7 +20,8 @@ crypto := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
 crypto_flags := $(if $(crypto),-DHAVE_LIBCRYPTO $(shell $(PKG_CONFIG) --cflags libcrypto))
 
 # The folders under labs/ are the table of labs: labs/lab3-fork-vs-spawn is lab3.
-folders := $(sort $(wildcard labs/lab*-*))
+# In the order of their numbers: lab10 after lab9.
+folders := $(sort $(wildcard labs/lab?-*)) $(sort $(wildcard labs/lab??-*))
 labs := $(foreach folder,$(notdir $(folders)),$(firstword $(subst -, ,$(folder))))
 folder_of = $(wildcard labs/$1-*)
 # lab3.c and lab3-*.c make build/lab3; any other .c beside them is a small
