@@ -120,6 +120,8 @@ def words(line):
 def draw(lines, name, rows=None):
     """The last rows of the screen, all by default, in a window of that name."""
     lines = lines[-(rows or len(lines)):]
+    while lines and not lines[0]:
+        lines = lines[1:]
     width = round(COLUMNS * WIDE + 2 * MARGIN)
     height = round(BAR + len(lines) * HIGH + 1.5 * MARGIN)
     svg = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" '
