@@ -144,7 +144,7 @@ cmocka: $(cmocka)
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka $(BUILD)/interop ## the same tests with their storms at full length
+faults: programs cmocka $(BUILD)/interop ## the tests with full storms, the long ones, and what chapters say to try
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes
@@ -159,6 +159,10 @@ fuzz: ## any bytes at all to what reads from strangers (clang)
 bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 	@$(BUILD)/bench $(ARGS)
 
+.PHONY: demos
+demos: programs ## records the labs as a terminal shows them (asciinema)
+	@BUILD=$(BUILD) guide/tools/demos $(ARGS)
+
 doctor: ## can this machine run the labs, and what to do if not
 	@tests/doctor
 
@@ -167,10 +171,6 @@ guide: programs ## puts excerpts and recorded output into the chapters
 
 guide-check: programs ## fails where a chapter and the code differ
 	@guide/tools/refresh --check
-
-.PHONY: demos
-demos: programs ## records the labs as a terminal shows them (asciinema)
-	@BUILD=$(BUILD) guide/tools/demos $(ARGS)
 
 clean: ## removes what was built
 	rm -rf $(BUILD)

@@ -54,6 +54,12 @@ shown() { # the words of a picture, a line each
 	assert_line --partial "demos: $(realpath --relative-to . "$BUILD")/lab2 bogus: exit status 2, see "
 }
 
+@test "demos: make help names it, and a file of that name is no excuse" {
+	run -0 make -s help
+	assert_line --regexp '^make demos +[^ ]'
+	run -0 grep -c '^\.PHONY:.* demos\b' Makefile
+}
+
 # A page with a still of ./say, of which there is a recording that said "one 1.5".
 page() {
 	tree=$BATS_TEST_TMPDIR/tree
