@@ -144,7 +144,7 @@ cmocka: $(cmocka)
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka $(BUILD)/interop ## the tests with full storms, the long ones, and what chapters say to try
+faults: programs cmocka $(BUILD)/interop ## the tests at full length, and what the chapters say to try
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes

@@ -86,6 +86,17 @@ without() { # FILE: the self-check names it
 	cp "$BATS_TEST_TMPDIR/lab10-signal.md" guide/
 }
 
+@test "what README.md and CONTRIBUTING.md link to is there" {
+	run -0 awk '/^ *```/ { inside = !inside }
+		!inside { while (match($0, /\]\([^)#]*/)) {
+			print substr($0, RSTART + 2, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH)
+		} }' README.md CONTRIBUTING.md
+	[ "${#lines[@]}" -gt 15 ] || fail "too few links: $output"
+	for file in "${lines[@]}"; do
+		[ -e "$file" ] || fail "$file is missing"
+	done
+}
+
 @test "every verb that CONTRIBUTING.md names is there" {
 	cd "$tree"
 	for verb in $(grep -oE '(^|`)make [a-z0-9-]+' CONTRIBUTING.md | cut -d' ' -f2 | sort -u); do
