@@ -3,9 +3,10 @@
 
 load helpers
 
-demos() { # LAB [SCENE]: recorded into $made
+demos() { # LAB [SCENE]: recorded into $made, once for all tests
 	command -v asciinema >/dev/null || skip "asciinema is missing: ./setup --dev installs it"
-	made=$BATS_TEST_TMPDIR/demos programs=$(realpath --relative-to . "$BUILD")
+	made=$BATS_FILE_TMPDIR programs=$(realpath --relative-to . "$BUILD")
+	[ ! -e "$made/$1.svg" ] || return 0
 	run -0 timeout -k 2 60 guide/tools/demos --folder="$made" "$@"
 }
 
