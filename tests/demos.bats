@@ -6,7 +6,8 @@ load helpers
 demos() { # LAB [SCENE]: recorded into $made, once for all tests
 	command -v asciinema >/dev/null || skip "asciinema is missing: ./setup --dev installs it"
 	made=$BATS_FILE_TMPDIR programs=$(realpath --relative-to . "$BUILD")
-	[ ! -e "$made/$1.svg" ] || return 0
+	local name=$*
+	[ ! -e "$made/${name// /-}.svg" ] || return 0
 	run -0 timeout -k 2 60 guide/tools/demos --folder="$made" "$@"
 }
 
