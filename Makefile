@@ -20,7 +20,8 @@ crypto := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
 crypto_flags := $(if $(crypto),-DHAVE_LIBCRYPTO $(shell $(PKG_CONFIG) --cflags libcrypto))
 
 # The folders under labs/ are the table of labs: labs/lab3-fork-vs-spawn is lab3.
-folders := $(sort $(wildcard labs/lab*-*))
+# In the order of their numbers: lab10 after lab9.
+folders := $(sort $(wildcard labs/lab?-*)) $(sort $(wildcard labs/lab??-*))
 labs := $(foreach folder,$(notdir $(folders)),$(firstword $(subst -, ,$(folder))))
 folder_of = $(wildcard labs/$1-*)
 # lab3.c and lab3-*.c make build/lab3; any other .c beside them is a small
@@ -143,7 +144,7 @@ cmocka: $(cmocka)
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka $(BUILD)/interop ## the same tests with their storms at full length
+faults: programs cmocka $(BUILD)/interop ## the tests at full length, and what the chapters say to try
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes
@@ -157,6 +158,10 @@ fuzz: ## any bytes at all to what reads from strangers (clang)
 
 bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 	@$(BUILD)/bench $(ARGS)
+
+.PHONY: demos
+demos: programs ## records the labs as a terminal shows them (asciinema)
+	@BUILD=$(BUILD) guide/tools/demos $(ARGS)
 
 doctor: ## can this machine run the labs, and what to do if not
 	@tests/doctor

@@ -21,7 +21,7 @@ load helpers
 		for scene in $("$BUILD/${name%%-*}" --list | cut -f1); do
 			grep -qE "^<!-- output build/${name%%-*} $scene( --[a-z=0-9-]+)* -->" "guide/$name.md" ||
 				fail "guide/$name.md does not show $scene"
-			grep -qE "(lab [0-9]|trace) .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
+			grep -qE "(lab [0-9]+|trace) .*\b$scene\b|/lab[0-9]+\" $scene" "tests/labs/$name.bats" ||
 				fail "tests/labs/$name.bats does not play $scene"
 		done
 	done
@@ -98,7 +98,8 @@ load helpers
 @test "mp leans on sys alone, and no lab on another" {
 	run -1 grep -rnE '#include "(stage|say|gate|check|run|options|terminal|twin|chart)\.h"|labs/' common/mp common/sys
 	for name in $LABS; do
-		run -1 grep -nE "#include \"(\.\./)?lab[^${name:3:1}]" -r "labs/$name"
+		# Its own header, and no other lab's.
+		run -1 bash -c "grep -rnE '#include \".*lab[0-9]' 'labs/$name' | grep -v '\"${name%%-*}[.-]'"
 	done
 }
 
