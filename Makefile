@@ -137,7 +137,8 @@ $(labs:=-valgrind): %-valgrind: programs
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
+.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench clean
+.PHONY: guide guide-refresh guide-check site-check
 cmocka: $(cmocka)
 
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
@@ -161,11 +162,19 @@ bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 doctor: ## can this machine run the labs, and what to do if not
 	@tests/doctor
 
-guide: programs ## puts excerpts and recorded output into the chapters
+guide: ## renders the guide as a site, build/guide/index.html
+	@guide/tools/site --to=$(BUILD)/guide
+
+guide-refresh: programs ## puts excerpts and recorded output into the chapters
 	@guide/tools/refresh
 
-guide-check: programs ## fails where a chapter and the code differ
+guide-check: programs ## fails where a chapter and the code differ, or a link is dead
 	@guide/tools/refresh --check
+	@guide/tools/site --to=$(BUILD)/guide
+	@guide/tools/links $(BUILD)/guide
+
+site-check: guide ## opens every page of the guide in a browser (chromium)
+	@tests/site/check $(BUILD)/guide
 
 clean: ## removes what was built
 	rm -rf $(BUILD)

@@ -70,12 +70,16 @@ function find(index, words) {
 	return found.sort((a, b) => b.score - a.score);
 }
 
+// Matches any of the words, as one group.
+function pattern(words) {
+	const literal = words.map((word) => word.replace(/[^\w\s]/g, '\\$&'));
+
+	return new RegExp(`(${literal.join('|')})`, 'gi');
+}
+
 // A text with the words in it marked.
 function marked(text, words) {
-	const escaped = words.map((word) => word.replace(/[^\w\s]/g, '\\$&'));
-	const parts = text.split(new RegExp(`(${escaped.join('|')})`, 'i' + 'g'));
-
-	return parts.map((part, i) => {
+	return text.split(pattern(words)).map((part, i) => {
 		const mark = document.createElement('mark');
 
 		mark.textContent = part;
@@ -98,7 +102,9 @@ function show(result, words) {
 	const page = document.createElement('span');
 	const text = document.createElement('small');
 
-	link.href = up + result.address;
+	const [path, anchor] = result.address.split('#');
+
+	link.href = `${up}${path}?find=${encodeURIComponent(words.join(' '))}#${anchor}`;
 	heading.append(...marked(result.title, words));
 	page.textContent = result.page === result.title ? '' : result.page;
 	text.append(...marked(snippet(result.text, words), words));
@@ -162,6 +168,32 @@ function offerSearch(form) {
 	});
 }
 
+// Who comes from the search finds the words marked, and the first one on the screen.
+function markFound(main) {
+	const words = new URLSearchParams(location.search).get('find')?.split(' ');
+	const section = document.getElementById(location.hash.slice(1));
+	const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+	const found = [];
+
+	if (!words || !section || !CSS.highlights)
+		return;
+	while (texts.nextNode()) {
+		const node = texts.currentNode;
+
+		if (section.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING)
+			for (const match of node.data.matchAll(pattern(words))) {
+				const range = new Range();
+
+				range.setStart(node, match.index);
+				range.setEnd(node, match.index + match[0].length);
+				found.push(range);
+			}
+	}
+	CSS.highlights.set('found', new Highlight(...found));
+	if (found[0]?.getBoundingClientRect().top > innerHeight - 60)
+		found[0].startContainer.parentElement.scrollIntoView({ block: 'center' });
+}
+
 // --- comforts ---------------------------------------------------------------------
 
 function offerCopy(caption) {
@@ -217,6 +249,7 @@ document.addEventListener('DOMContentLoaded', () => {
 			nav.hidePopover();
 	});
 	followReading(nav);
+	addEventListener('load', () => markFound(document.querySelector('main')));
 });
 
 // Paper cannot be unfolded.

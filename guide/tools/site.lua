@@ -41,7 +41,7 @@ local function terminal(text)
 			:gsub('</span><span class="span">', '')
 		lines[#lines + 1] = line
 	end
-	return html('<pre class="console" tabindex="0"><code>' .. table.concat(lines, '\n')
+	return html('<pre class="console"><code>' .. table.concat(lines, '\n')
 		.. '</code></pre>')
 end
 
