@@ -25,7 +25,10 @@ if (remembered())
 	root.dataset.scheme = remembered(); // now, before anything is painted
 
 function offerScheme(button) {
-	const label = () => { button.textContent = isDark() ? 'Light' : 'Dark'; };
+	const label = () => {
+		button.textContent = isDark() ? 'Light' : 'Dark';
+		button.setAttribute('aria-label', `${button.textContent} colours`);
+	};
 
 	button.hidden = false;
 	label();
@@ -62,9 +65,9 @@ function find(index, words) {
 
 		if (!words.every((word) => head.includes(word) || body.includes(word)))
 			continue;
-		for (const word of words)
-			score += (head.includes(word) ? 10 : 0)
-				+ Math.min(body.split(word).length - 1, 5);
+		for (const word of words) // twice in a short section is more than in a long
+			score += head.includes(word) + head.split(/\W+/).includes(word) +
+				(body.split(word).length - 1) / Math.sqrt(body.length + 1);
 		found.push({ address, page, title, text, score });
 	}
 	return found.sort((a, b) => b.score - a.score);
@@ -90,9 +93,9 @@ function marked(text, words) {
 function snippet(text, words) {
 	const at = text.toLowerCase().indexOf(words.find((word) =>
 		text.toLowerCase().includes(word)));
-	const from = at < 60 ? 0 : text.indexOf(' ', at - 60) + 1;
+	const from = at < 60 ? 0 : Math.min(text.indexOf(' ', at - 60) + 1, at);
 
-	return (from ? '… ' : '') + text.slice(Math.min(from, Math.max(at, 0)), from + 180);
+	return `${from ? '… ' : ''}${text.slice(from, from + 180)} …`;
 }
 
 function show(result, words) {

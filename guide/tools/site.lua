@@ -51,6 +51,14 @@ function CodeBlock(block)
 	end
 end
 
+-- A break after a hyphen would tear an option apart; what is long must break, though.
+function Code(code)
+	if #code.text <= 30 then
+		code.classes:insert('short')
+		return code
+	end
+end
+
 -- The first and the last line of what a block of refresh becomes.
 local caption = {
 	excerpt = function(what)
