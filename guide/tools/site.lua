@@ -46,7 +46,7 @@ local function terminal(text)
 end
 
 function CodeBlock(block)
-	if block.classes:includes('console') then
+	if block.classes:includes('console') or block.classes:includes('text') then
 		return terminal(block.text)
 	end
 end
@@ -77,6 +77,9 @@ local caption = {
 	picture = function(what)
 		return '<figure class="picture">', '<figcaption>drawn by <code>'
 			.. escape(what) .. ' --svg</code></figcaption></figure>'
+	end,
+	conclusion = function()
+		return '<div class="conclusion">', '</div>'
 	end,
 }
 
