@@ -28,7 +28,7 @@ interop() { # TEST: a function of tests/interop/connection.py
 	run -0 interop heads_written
 }
 
+# bats test_tags=long
 @test "messages of over 2 GiB cross, both ways" {
-	[ "${STORM:-}" = full ] || return 0 # it takes ten seconds
 	run -0 interop long_messages
 }

@@ -222,6 +222,7 @@ pairs() {
 	assert_line "| [1 · try](lab1-try.md) | trying the tool | \`make lab1\` |"
 }
 
-@test "the chapters are what the sources and the labs say now" {
-	run -0 guide/tools/refresh --check
+# What the labs print now, make guide-check compares.
+@test "the chapters are what the sources say now" {
+	run -0 guide/tools/refresh --check --no-run
 }

@@ -321,8 +321,9 @@ count() {
 
 # --- no luck -------------------------------------------------------------------------------------
 
+# bats test_tags=storm
 @test "again and again beside two busy loops: every run ends, all holds" {
-	count=10
+	count=4
 	[ "${STORM:-}" != full ] || count=200
 	for loop in 1 2; do
 		timeout 300 sh -c 'while :; do :; done' >/dev/null 2>&1 3>&- &

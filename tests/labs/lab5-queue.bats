@@ -126,6 +126,7 @@ trace() { # WORD...: the run's trace is in $trace
 	assert_output 16
 }
 
+# bats test_tags=storm
 @test "killed: a storm loses at most one message a consumer" {
 	kills=200
 	[ "${STORM:-}" != full ] || kills=5000

@@ -341,9 +341,10 @@ with Listener(sys.argv[1], authkey=b'secret') as listener:
 # --- without libcrypto ---------------------------------------------------------------
 
 @test "without libcrypto: built all the same, but for keys, and it says what to install" {
-	cp -a "$BUILD" "$BATS_TEST_TMPDIR/build"
+	mkdir "$BATS_TEST_TMPDIR/build"
+	cp -a "$BUILD/obj" "$BUILD/crypto" "$BUILD"/lib*.a "$BATS_TEST_TMPDIR/build"
 	BUILD=$BATS_TEST_TMPDIR/build
-	run -0 make -s PKG_CONFIG=false BUILD="$BUILD" "$BUILD/lab7" "$BUILD/libmp.a" programs
+	run -0 make -s PKG_CONFIG=false BUILD="$BUILD" "$BUILD/lab7"
 	make_place
 	run -0 lab 7 authkey interop
 	assert_equal "$(grep -c 'apt install libssl-dev pkgconf' <<<"$output")" 2

@@ -162,8 +162,9 @@ spans() { # ROW NAME: begin and end of each such span, a line each
 
 # --- no hang --------------------------------------------------------------------------
 
+# bats test_tags=storm
 @test "again and again beside two busy loops: every run ends, all holds" {
-	count=10
+	count=4
 	[ "${STORM:-}" != full ] || count=200
 	for loop in 1 2; do
 		timeout 300 sh -c 'while :; do :; done' >/dev/null 2>&1 3>&- &
