@@ -138,7 +138,8 @@ $(labs:=-valgrind): %-valgrind: programs
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check side-by-side clean
+.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench clean
+.PHONY: guide guide-refresh guide-check site-check side-by-side
 cmocka: $(cmocka)
 
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
@@ -166,11 +167,19 @@ demos: programs ## records the labs as a terminal shows them (asciinema)
 doctor: ## can this machine run the labs, and what to do if not
 	@tests/doctor
 
-guide: programs ## puts excerpts and recorded output into the chapters
+guide: ## renders the guide as a site, build/guide/index.html
+	@guide/tools/site --to=$(BUILD)/guide
+
+guide-refresh: programs ## puts excerpts and recorded output into the chapters
 	@guide/tools/refresh
 
-guide-check: programs ## fails where a chapter and the code differ
+guide-check: programs ## fails where a chapter and the code differ, or a link is dead
 	@guide/tools/refresh --check
+	@guide/tools/site --to=$(BUILD)/guide
+	@guide/tools/links $(BUILD)/guide
+
+site-check: guide ## opens every page of the guide in a browser (chromium)
+	@tests/site/check $(BUILD)/guide
 
 side-by-side: programs ## fork and spawn in two panes of tmux, for a class
 	@BUILD=$(BUILD) guide/tools/side-by-side $(ARGS)

@@ -58,14 +58,16 @@ load helpers
 	done
 	run -0 make -s help
 	for verb in all list labN labN-python labN-strace labN-valgrind doctor test faults \
-		valgrind sanitize fuzz bench guide guide-check side-by-side help clean; do
+		valgrind sanitize fuzz bench demos guide guide-refresh guide-check site-check \
+		side-by-side help clean; do
 		assert_line --regexp "^make $verb +[^ ]"
 	done
 }
 
 @test "every verb is phony: a file of that name is no excuse" {
 	phony=$(sed -n 's/^\.PHONY: //p' Makefile)
-	for verb in test doctor faults valgrind sanitize fuzz bench guide guide-check side-by-side clean list help; do
+	for verb in test doctor faults valgrind sanitize fuzz bench demos guide guide-refresh \
+		guide-check site-check side-by-side clean list help; do
 		assert_regex " $phony " "[ 
 ]$verb[ 
 ]"
