@@ -173,13 +173,14 @@ guide: ## renders the guide as a site, build/guide/index.html
 guide-refresh: programs ## puts excerpts and recorded output into the chapters
 	@guide/tools/refresh
 
-guide-check: programs ## fails where a chapter and the code differ, or a link is dead
+guide-check: programs ## fails where a chapter and the code differ, or a link is dead; tests the tools
 	@guide/tools/refresh --check
 	@guide/tools/site --to=$(BUILD)/guide
 	@guide/tools/links $(BUILD)/guide
+	@BUILD=$(BUILD) tests/run tests/guide/*.bats
 
 site-check: guide ## opens every page of the guide in a browser (chromium)
-	@tests/site/check $(BUILD)/guide
+	@tests/guide/browse $(BUILD)/guide
 
 side-by-side: programs ## fork and spawn in two panes of tmux, for a class
 	@BUILD=$(BUILD) guide/tools/side-by-side $(ARGS)

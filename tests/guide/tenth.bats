@@ -2,7 +2,7 @@
 # CONTRIBUTING.md tells how to add a lab, and shows each of its files. Here a tenth lab is
 # made of those very files, in a copy of the tree.
 
-load helpers
+load ../helpers
 
 setup_file() {
 	tree=$BATS_FILE_TMPDIR/tree

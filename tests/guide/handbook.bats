@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What the handbook has an instructor do: fork and spawn in two panes.
 
-load helpers
+load ../helpers
 
 setup_file() {
 	# The socket of a tmux of its own goes with the folder.

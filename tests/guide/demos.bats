@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Recordings, and the pictures of them: what `make demos` makes, and README.md shows.
 
-load helpers
+load ../helpers
 
 demos() { # LAB [SCENE]: recorded into $made, once for all tests
 	command -v asciinema >/dev/null || skip "asciinema is missing: ./setup --dev installs it"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The tool that puts excerpts and outputs into the chapters, and finds what drifted.
 
-load helpers
+load ../helpers
 
 # A small tree with one source and one page; its blocks on stdin.
 tree() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The guide as a site: what its tool makes of a chapter, and what finds dead links.
-# tests/site/check opens the pages in a browser.
+# tests/guide/browse opens the pages in a browser.
 
-load helpers
+load ../helpers
 
 # A small tree, its one chapter on stdin; the site of it.
 render() {
