@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What the chapter of lab 2 says that one should see: the items of its Try.
+# shellcheck disable=SC2154 # changed is set by the function of that name
 
 load ../helpers
 
