@@ -57,3 +57,14 @@ SOURCES=labs/lab9-threads
 	assert_equal "$(grep -cE ' 1000 of 1000$' <<<"$output")" 2
 	assert_line --regexp " 0 of 1000$"
 }
+
+@test "try 7: the warning is shown with -W always, and else not" {
+	run -0 --separate-stderr timeout -k 2 30 python3 labs/lab9-threads/lab9.py
+	assert_equal "$output" $'1\n1'
+	assert_equal "$stderr" ""
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 12))' || skip "Python is older than 3.12"
+	run -0 --separate-stderr timeout -k 2 30 python3 -W always labs/lab9-threads/lab9.py
+	assert_equal "$output" $'1\n1'
+	# shellcheck disable=SC2154 # run sets it
+	assert_regex "$stderr" "DeprecationWarning: This process .* is multi-threaded"
+}
