@@ -27,6 +27,58 @@ load helpers
 	done
 }
 
+# The prose of a chapter: what stands in no block of code.
+prose() {
+	awk '/^ *```/ { inside = !inside; next } !inside' "$1"
+}
+
+@test "every chapter has its parts in the same order" {
+	parts='What the notes say, What you see, Why, Under the hood, Differs from Python, Try, Further reading'
+	for name in $LABS; do
+		file=guide/$name.md
+		found=$(prose "$file" | sed -n 's/^## //p' | paste -sd ,)
+		assert_equal "$name: ${found//,/, }" "$name: $parts"
+		assert_regex "$(head -n 1 "$file")" "^# Lab $(number_of "$name") · [A-Z]"
+		assert_regex "$(sed -n 3p "$file")" "^\*[0-9]+ minutes .* · \`make ${name%%-*}\`\*$"
+		[ "$name" = lab1-pool ] || assert_regex "$(sed -n 3p "$file")" ' · builds on '
+		prose "$file" | awk '
+			/^> \*\*Predict\.\*\*/ { predict = NR }
+			/^## What the notes say/ { notes = NR }
+			/^## What you see/ { see = NR }
+			END { exit !(notes < predict && predict < see) }' ||
+			fail "$file: Predict belongs between what the notes say and what you see"
+	done
+}
+
+@test "every chapter has three or more things to try, numbered, each with what is seen" {
+	for name in $LABS; do
+		prose "guide/$name.md" | awk '
+			/^## / { in_try = $0 == "## Try"; next }
+			in_try && /^[0-9]+\. / { if ($1 + 0 != ++items) wrong = items " is called " $1 }
+			in_try && tolower($0) ~ /you should see/ { told[items] = 1 }
+			END {
+				if (items < 3) wrong = items + 0 " items"
+				for (item = 1; item <= items; item++)
+					if (!told[item]) wrong = "item " item " does not tell what is seen"
+				if (wrong) print wrong
+				exit wrong != ""
+			}' >"$BATS_TEST_TMPDIR/wrong" || fail "guide/$name.md, Try: $(cat "$BATS_TEST_TMPDIR/wrong")"
+	done
+}
+
+@test "every exercise that is tested stands in its chapter, and every lab has some" {
+	for name in $LABS; do
+		[ -s "tests/exercises/$name.bats" ] || fail "tests/exercises/$name.bats is missing"
+		for item in $(sed -n 's/^@test "try \([0-9]*\): .*/\1/p' "tests/exercises/$name.bats"); do
+			prose "guide/$name.md" | sed -n '/^## Try/,$p' | grep -q "^$item\. " ||
+				fail "tests/exercises/$name.bats: guide/$name.md has no item $item to try"
+		done
+	done
+	for file in tests/exercises/*.bats; do
+		[ -e "guide/$(basename "$file" .bats).md" ] || fail "$file belongs to no chapter"
+	done
+}
+
 @test "every option of a lab stands in its chapter" {
 	for name in $LABS; do
 		for option in $("$BUILD/${name%%-*}" --help | sed -n '/of this lab/,/^$/s/^  \(--[a-z-]*\).*/\1/p'); do
