@@ -66,9 +66,11 @@ prose() {
 	done
 }
 
-@test "every exercise that is tested stands in its chapter, and every lab has some" {
+@test "every exercise that is tested stands in its chapter" {
 	for name in $LABS; do
-		[ -s "tests/exercises/$name.bats" ] || fail "tests/exercises/$name.bats is missing"
+		[ -e "tests/exercises/$name.bats" ] || continue
+		grep -q '^# bats file_tags=long' "tests/exercises/$name.bats" ||
+			fail "tests/exercises/$name.bats has no tag: make faults would not run it"
 		for item in $(sed -n 's/^@test "try \([0-9]*\): .*/\1/p' "tests/exercises/$name.bats"); do
 			prose "guide/$name.md" | sed -n '/^## Try/,$p' | grep -q "^$item\. " ||
 				fail "tests/exercises/$name.bats: guide/$name.md has no item $item to try"

@@ -2,6 +2,7 @@
 # What the chapter of lab 3 says that one should see: the items of its Try.
 # shellcheck disable=SC2154 # changed is set by the function of that name
 
+# bats file_tags=long
 load ../helpers
 
 SOURCES=labs/lab3-fork-vs-spawn
