@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# What lab 5's chapter says under "Try" is what one sees.
+
+load ../helpers
+
+@test "try 1: without the writers' lock, and without the readers', by-hand does not hold" {
+	changed lab5 labs/lab5-queue/lab5.c 's/WORDS 500\>/WORDS 5000/' '/acquire(put_lock);/d' '/release(put_lock);$/{/tokens/!d}'
+	run timeout -k 2 5 "$changed" by-hand
+	[ "$status" -ne 0 ]
+}
+
+@test "try 2: commit before announce: every-instruction alone finds it" {
+	changed lab5 common/mp/queue.c '/announce(&ring->filled);/{N;s/\(.*\)\n\(.*commit.*\)/\2\n\1/}'
+	run -0 timeout -k 2 30 "$changed" many killed
+	assert_all_held
+	run -1 timeout -k 2 60 "$changed" every-instruction
+	assert_line --partial "!! and the sleeper was woken whenever it had to"
+}
+
+@test "try 3: a wake for one is lost with who was woken" {
+	changed lab5 common/sys/futex.c 's/INT_MAX/1/'
+	run -1 timeout -k 2 30 "$changed" woken
+	assert_line --partial "!! each put wakes all"
+}
+
+@test "try 4: two stores, and there is a queue that contradicts itself" {
+	changed lab5 common/mp/queue.c \
+		's/point->both = next.both;/*(volatile uint32_t *)\&point->bytes = next.bytes; *(volatile uint32_t *)\&point->messages = next.messages;/'
+	run -1 timeout -k 2 60 "$changed" every-instruction
+	assert_line --regexp '^!! '
+}
+
+@test "try 5: joined before it is drained, without a timeout: for ever" {
+	sed 's/p\.join(1)/p.join()/' labs/lab5-queue/join_first.py >"$BATS_TEST_TMPDIR/join_first.py"
+	run -124 timeout -k 2 3 python3 -u "$BATS_TEST_TMPDIR/join_first.py"
+	assert_output "60000 bytes, joined"
+}
