@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 5's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 @test "try 1: without the writers' lock, and without the readers', by-hand does not hold" {
