@@ -20,7 +20,8 @@ crypto := $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null)
 crypto_flags := $(if $(crypto),-DHAVE_LIBCRYPTO $(shell $(PKG_CONFIG) --cflags libcrypto))
 
 # The folders under labs/ are the table of labs: labs/lab3-fork-vs-spawn is lab3.
-folders := $(sort $(wildcard labs/lab*-*))
+# In the order of their numbers: lab10 after lab9.
+folders := $(sort $(wildcard labs/lab?-*)) $(sort $(wildcard labs/lab??-*))
 labs := $(foreach folder,$(notdir $(folders)),$(firstword $(subst -, ,$(folder))))
 folder_of = $(wildcard labs/$1-*)
 # lab3.c and lab3-*.c make build/lab3; any other .c beside them is a small
@@ -137,13 +138,14 @@ $(labs:=-valgrind): %-valgrind: programs
 
 # --- tests ------------------------------------------------------------------
 
-.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench guide guide-check clean
+.PHONY: cmocka test doctor faults valgrind sanitize fuzz bench clean
+.PHONY: guide guide-refresh guide-check site-check side-by-side
 cmocka: $(cmocka)
 
 test: programs cmocka $(BUILD)/interop ## runs the tests, under a minute
 	@BUILD=$(BUILD) tests/run $(ARGS)
 
-faults: programs cmocka $(BUILD)/interop ## the same tests with their storms at full length
+faults: programs cmocka $(BUILD)/interop ## the tests at full length, and what the chapters say to try
 	@BUILD=$(BUILD) STORM=full tests/run $(ARGS)
 
 valgrind: programs ## plays every lab under memcheck, all its processes
@@ -158,14 +160,30 @@ fuzz: ## any bytes at all to what reads from strangers (clang)
 bench: $(BUILD)/bench ## ours, the bare system calls and CPython, as ratios
 	@$(BUILD)/bench $(ARGS)
 
+.PHONY: demos
+demos: programs ## records the labs as a terminal shows them (asciinema)
+	@BUILD=$(BUILD) guide/tools/demos $(ARGS)
+
 doctor: ## can this machine run the labs, and what to do if not
 	@tests/doctor
 
-guide: programs ## puts excerpts and recorded output into the chapters
+guide: ## renders the guide as a site, build/guide/index.html
+	@guide/tools/site --to=$(BUILD)/guide
+
+guide-refresh: programs ## puts excerpts and recorded output into the chapters
 	@guide/tools/refresh
 
-guide-check: programs ## fails where a chapter and the code differ
+guide-check: programs ## fails where a chapter and the code differ, or a link is dead; tests the tools
 	@guide/tools/refresh --check
+	@guide/tools/site --to=$(BUILD)/guide
+	@guide/tools/links $(BUILD)/guide
+	@BUILD=$(BUILD) tests/run tests/guide/*.bats
+
+site-check: guide ## opens every page of the guide in a browser (chromium)
+	@tests/guide/browse $(BUILD)/guide
+
+side-by-side: programs ## fork and spawn in two panes of tmux, for a class
+	@BUILD=$(BUILD) guide/tools/side-by-side $(ARGS)
 
 clean: ## removes what was built
 	rm -rf $(BUILD)

@@ -21,9 +21,63 @@ load helpers
 		for scene in $("$BUILD/${name%%-*}" --list | cut -f1); do
 			grep -qE "^<!-- output build/${name%%-*} $scene( --[a-z=0-9-]+)* -->" "guide/$name.md" ||
 				fail "guide/$name.md does not show $scene"
-			grep -qE "(lab [0-9]|trace) .*\b$scene\b|/lab[0-9]\" $scene" "tests/labs/$name.bats" ||
+			grep -qE "(lab [0-9]+|trace) .*\b$scene\b|/lab[0-9]+\" $scene" "tests/labs/$name.bats" ||
 				fail "tests/labs/$name.bats does not play $scene"
 		done
+	done
+}
+
+# The prose of a chapter: what stands in no block of code.
+prose() {
+	awk '/^ *```/ { inside = !inside; next } !inside' "$1"
+}
+
+@test "every chapter has its parts in the same order" {
+	parts='What the notes say, What you see, Why, Under the hood, Differs from Python, Try, Further reading'
+	for name in $LABS; do
+		file=guide/$name.md
+		found=$(prose "$file" | sed -n 's/^## //p' | paste -sd ,)
+		assert_equal "$name: ${found//,/, }" "$name: $parts"
+		assert_regex "$(head -n 1 "$file")" "^# Lab $(number_of "$name") · [A-Z]"
+		assert_regex "$(sed -n 3p "$file")" "^\*[0-9]+ minutes .* · \`make ${name%%-*}\`\*$"
+		[ "$name" = lab1-pool ] || assert_regex "$(sed -n 3p "$file")" ' · builds on '
+		prose "$file" | awk '
+			/^> \*\*Predict\.\*\*/ { predict = NR }
+			/^## What the notes say/ { notes = NR }
+			/^## What you see/ { see = NR }
+			END { exit !(notes < predict && predict < see) }' ||
+			fail "$file: Predict belongs between what the notes say and what you see"
+	done
+}
+
+@test "every chapter has three or more things to try, numbered, each with what is seen" {
+	for name in $LABS; do
+		prose "guide/$name.md" | awk '
+			/^## / { in_try = $0 == "## Try"; next }
+			in_try && /^[0-9]+\. / { if ($1 + 0 != ++items) wrong = items " is called " $1 }
+			in_try && tolower($0) ~ /you should see/ { told[items] = 1 }
+			END {
+				if (items < 3) wrong = items + 0 " items"
+				for (item = 1; item <= items; item++)
+					if (!told[item]) wrong = "item " item " does not tell what is seen"
+				if (wrong) print wrong
+				exit wrong != ""
+			}' >"$BATS_TEST_TMPDIR/wrong" || fail "guide/$name.md, Try: $(cat "$BATS_TEST_TMPDIR/wrong")"
+	done
+}
+
+@test "every exercise that is tested stands in its chapter" {
+	for name in $LABS; do
+		[ -e "tests/exercises/$name.bats" ] || continue
+		grep -q '^# bats file_tags=long' "tests/exercises/$name.bats" ||
+			fail "tests/exercises/$name.bats has no tag: make faults would not run it"
+		for item in $(sed -n 's/^@test "try \([0-9]*\): .*/\1/p' "tests/exercises/$name.bats"); do
+			prose "guide/$name.md" | sed -n '/^## Try/,$p' | grep -q "^$item\. " ||
+				fail "tests/exercises/$name.bats: guide/$name.md has no item $item to try"
+		done
+	done
+	for file in tests/exercises/*.bats; do
+		[ -e "guide/$(basename "$file" .bats).md" ] || fail "$file belongs to no chapter"
 	done
 }
 
@@ -58,14 +112,16 @@ load helpers
 	done
 	run -0 make -s help
 	for verb in all list labN labN-python labN-strace labN-valgrind doctor test faults \
-		valgrind sanitize fuzz bench guide guide-check help clean; do
+		valgrind sanitize fuzz bench demos guide guide-refresh guide-check site-check \
+		side-by-side help clean; do
 		assert_line --regexp "^make $verb +[^ ]"
 	done
 }
 
 @test "every verb is phony: a file of that name is no excuse" {
 	phony=$(sed -n 's/^\.PHONY: //p' Makefile)
-	for verb in test doctor faults valgrind sanitize fuzz bench guide guide-check clean list help; do
+	for verb in test doctor faults valgrind sanitize fuzz bench demos guide guide-refresh \
+		guide-check site-check side-by-side clean list help; do
 		assert_regex " $phony " "[ 
 ]$verb[ 
 ]"
@@ -98,7 +154,8 @@ load helpers
 @test "mp leans on sys alone, and no lab on another" {
 	run -1 grep -rnE '#include "(stage|say|gate|check|run|options|terminal|twin|chart)\.h"|labs/' common/mp common/sys
 	for name in $LABS; do
-		run -1 grep -nE "#include \"(\.\./)?lab[^${name:3:1}]" -r "labs/$name"
+		# Its own header, and no other lab's.
+		run -1 bash -c "grep -rnE '#include \".*lab[0-9]' 'labs/$name' | grep -v '\"${name%%-*}[.-]'"
 	done
 }
 

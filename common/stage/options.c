@@ -1,4 +1,4 @@
-/* options.c - a table of options that parses, and that --help prints. */
+/* options.c - a table of options that parses; see options.h. */
 #include "options.h"
 
 #include <ctype.h>

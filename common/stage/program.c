@@ -1,5 +1,4 @@
-/* program.c - where this program is, and what was built beside it; see
- * program.h. */
+/* program.c - where this program is, and what lies beside it; see program.h. */
 #include "program.h"
 
 #include "check.h"

@@ -83,7 +83,7 @@ struct orphan {
 static _Noreturn void outlive(const struct family *family)
 {
 	struct orphan it = { getpid(), getppid(), 0 };
-	double until = monotonic_now() + PATIENCE;
+	double until = monotonic_now() + PATIENCE / 2; /* before the lab does */
 
 	speak_as("child");
 	say("I am %d, my parent is %d", it.pid, it.first_parent);

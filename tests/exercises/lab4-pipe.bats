@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 4's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 @test "try 1: with its own copy of the write end, by-hand never ends" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 5's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 # It is luck, so it has five times to go wrong: it hangs, or not all words are there.

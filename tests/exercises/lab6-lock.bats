@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 6's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 # The newest child of a program, once there is one that says hello.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 7's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 start_listener() { # OPTION...

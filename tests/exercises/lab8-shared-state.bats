@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What lab 8's chapter says under "Try" is what one sees.
 
+# bats file_tags=long
 load ../helpers
 
 @test "try 1: few or many, on one CPU or all: with a lock nothing is lost" {

@@ -119,11 +119,12 @@ trace() { # WORD...: the run's trace is in $trace
 @test "killed: none got through its copy, and SIGKILL was what ended each" {
 	timeout -k 2 30 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=none -e signal=all \
 		"$BUILD/lab5" killed --kills=10 >/dev/null
-	# SIGBUS stops the two that copy; the six moments and ten more are killed.
+	# SIGBUS stops the two that copy. The six moments and the storm's five consumers are
+	# killed; its five producers, too, unless they have put all they had.
 	run -0 grep -c 'SIGBUS.*BUS_ADRERR' "$BATS_TEST_TMPDIR/trace"
 	assert_output 2
 	run -0 grep -c 'killed by SIGKILL' "$BATS_TEST_TMPDIR/trace"
-	assert_output 16
+	[ "$output" -ge 11 ] && [ "$output" -le 16 ] || fail "$output were killed"
 }
 
 # bats test_tags=storm
@@ -173,11 +174,12 @@ trace() { # WORD...: the run's trace is in $trace
 
 # interrupted SCENE: with its children at work, as Ctrl-C does.
 interrupted() {
-	local lab until=$((SECONDS + 20))
+	local lab children until=$((SECONDS + 20))
 	env --default-signal=INT setsid "$BUILD/lab5" "$1" --pace=1 --timeout=5 --kills=10000 \
 		>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	lab=$!
-	until [ "$(pgrep -g $lab | wc -l)" -gt 1 ]; do
+	# In one read: some live for a millisecond, and are gone before pgrep asks for them.
+	until read -r children </proc/$lab/task/$lab/children || [ -n "$children" ]; do
 		[ "$SECONDS" -lt "$until" ] || return 1
 	done
 	kill -INT -- -$lab

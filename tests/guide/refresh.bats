@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The tool that puts excerpts and outputs into the chapters, and finds what drifted.
 
-load helpers
+load ../helpers
 
 # A small tree with one source and one page; its blocks on stdin.
 tree() {
@@ -220,6 +220,173 @@ pairs() {
 	run -0 refresh
 	run -0 cat "$tree/guide/page.md"
 	assert_line "| [1 · try](lab1-try.md) | trying the tool | \`make lab1\` |"
+}
+
+# --- what is quoted from a lab and its chapter -----------------------------------
+
+# quoting: a page with blocks on stdin, lab 1 with three scenes, and its chapter.
+quoting() {
+	tree
+	rm "$tree/labs/lab1-try/lab1.c"
+	mkdir "$tree/build"
+	cat >"$tree/build/lab1" <<-'END'
+		#!/bin/sh
+		case $1 in
+		--list) printf 'program\twhat is printed?\nfirst\tone or two?\nlast\tthree?\n' ;;
+		program) echo hello ;;
+		*) printf '%s\nPredict: ?\n=> 1.5 of it held\n' "$1" ;;
+		esac
+	END
+	chmod +x "$tree/build/lab1"
+	cat >"$tree/guide/lab1-try.md" <<-'END'
+		### first: one, or "two"?
+		<!-- output build/lab1 program -->
+		<!-- end output -->
+		<!-- output build/lab1 first -->
+		<!-- end output -->
+		<!-- output build/lab1 last --pace=2 -->
+		<!-- end output -->
+	END
+	refresh
+}
+
+CONCLUSION='<!-- conclusion build/lab1 first -->
+<!-- end conclusion -->'
+ANSWERS='<!-- answers build/lab1 -->
+<!-- end answers -->'
+
+@test "a conclusion is that of the chapter, with a link to its scene" {
+	quoting <<<"$CONCLUSION"
+	run -0 cat "$tree/guide/page.md"
+	assert_output - <<-'END'
+		<!-- conclusion build/lab1 first -->
+		Scene [first](lab1-try.md#first-one-or-two), `build/lab1 first`:
+
+		```text
+		=> 1.5 of it held
+		```
+		<!-- end conclusion -->
+	END
+	# The lab says another figure now: the chapter keeps its own, and so does this.
+	sed -i 's/1.5 of/2.5 of/' "$tree/build/lab1"
+	run -0 refresh --check
+	# Another sentence goes into the chapter, and from there into the page at once,
+	# which comes first by its name.
+	mv "$tree/guide/page.md" "$tree/guide/a.md"
+	sed -i 's/2.5 of it held/none of it held/' "$tree/build/lab1"
+	run -0 refresh
+	run -0 grep -r '=> none of it held' "$tree/guide/a.md"
+	sed -i 's/=> none/=> some/' "$tree/guide/a.md"
+	run -1 refresh --check
+	assert_line "-=> some of it held"
+}
+
+@test "a conclusion that is not recorded, or of no scene, is named with its place" {
+	quoting <<<"$CONCLUSION"
+	sed -i 's/build.lab1 first/build\/lab1 gone/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of gone"
+	sed -i 's/build.lab1 gone/build\/lab1 program/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: the recorded run of program concludes nothing"
+	sed -i 's/build.lab1 program/build\/lab1/' "$tree/guide/page.md"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: a conclusion needs build/labN and a scene"
+	sed -i 's/build.lab1/build\/lab2 first/' "$tree/guide/page.md"
+	run -1 refresh --no-run --check
+	assert_line "guide/page.md:1: build/lab2: 0 chapters, and not one"
+}
+
+@test "questions are the lab's own, with room to write" {
+	quoting <<<$'<!-- questions build/lab1 -->\n<!-- end questions -->'
+	run -0 grep -A 2 '^[0-9]' "$tree/guide/page.md"
+	assert_line --index 0 "1. **program**: what is printed?"
+	assert_line --index 1 --regexp '^   \. \. \. '
+	assert_line "3. **last**: three?"
+	sed -i 's/three?/four?/' "$tree/build/lab1"
+	run -1 refresh --check --no-run
+	assert_line "+3. **last**: four?"
+	rm "$tree/build/lab1"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: build/lab1: not there; run make first"
+}
+
+@test "answers are the scenes' conclusions, or what they print" {
+	quoting <<<"$ANSWERS"
+	run -0 cat "$tree/guide/page.md"
+	assert_line "2. [first](lab1-try.md#first-one-or-two): one or two?"
+	assert_line "3. [last](lab1-try.md): three?"
+	assert_line "   => 1.5 of it held"
+	assert_line "   hello"
+	sed -i 's/first.tone/second\\tone/' "$tree/build/lab1"
+	run -1 refresh --check
+	assert_line "guide/page.md:1: guide/lab1-try.md: no recorded run of second"
+}
+
+# --- links and commands ------------------------------------------------------------
+
+proofread() {
+	timeout -k 2 60 "$TOP/guide/tools/proofread" --root="$tree" "$tree/guide/page.md"
+}
+
+@test "a link without a target is named, to a file or to a heading" {
+	tree <<-'END'
+		## One, or `two`?
+		[here](#one-or-two) [there](../labs/lab1-try/lab1.c) [web](https://example.org/#x)
+		## One, or `two`?
+		[the second](#one-or-two-1) ![none](pictures/none.svg) [page](page.md#three)
+		```text
+		## three
+		[no](link)
+		```
+	END
+	run -1 proofread
+	assert_output - <<-'END'
+		guide/page.md:4: pictures/none.svg: no such file
+		guide/page.md:4: page.md#three: no such heading
+	END
+}
+
+@test "a command that does not exist is named: lab, scene, option, verb, tool" {
+	tree <<-'END'
+		`build/lab3 guard --step`, `build/lab3 cost --max-rss=1G`, `make help`, `make labN`
+		`make lab3 ARGS="guard --no-chart"`, `build/labN SCENE`, `build/lab7 --listen`
+		`build/lab3 gard`, `make lab3 ARGS="guard --slow"`
+		```sh
+		NO_COLOR=1 build/lab3 --max-rss=1K | cat
+		make helpless && guide/tools/none # build/lab3 comment
+		```
+		```console
+		$ build/lab3 table --wide
+		```
+		<!-- output exits-2: build/lab3 bogus -->
+		`build/lab3 bogus`
+		<!-- end output -->
+	END
+	cp "$TOP/Makefile" "$tree"
+	ln -s "$BUILD" "$tree/build"
+	run -1 proofread
+	assert_output - <<-'END'
+		guide/page.md:3: build/lab3 gard: lab3: 'gard' is no scene; --list names them
+		guide/page.md:3: make lab3 ARGS="guard --slow": lab3: '--slow' is no option; --help names them
+		guide/page.md:5: NO_COLOR=1 build/lab3 --max-rss=1K: lab3: --max-rss: '1K' is not a size from 1M to 64G
+		guide/page.md:6: make helpless: no verb helpless
+		guide/page.md:6: guide/tools/none: no such program
+		guide/page.md:9: build/lab3 table --wide: lab3: '--wide' is no option; --help names them
+	END
+}
+
+@test "every link of the guide has its target, and every command in it exists" {
+	run -0 guide/tools/proofread
+}
+
+@test "the terms of the glossary are in order, each once" {
+	# As a reader looks for them: without marks, small.
+	run -0 sed -n 's/^### //p' guide/glossary.md
+	[ "${#lines[@]}" -ge 50 ] || fail "just ${#lines[@]} terms"
+	terms=$(printf '%s\n' "${lines[@]}" | tr -d '`_()' | tr '[:upper:]-' '[:lower:] ')
+	run -0 sort -u <<<"$terms"
+	assert_equal "$terms" "$output"
 }
 
 # What the labs print now, make guide-check compares.
