@@ -146,16 +146,14 @@ left_on_terminal() {
 }
 
 @test "progress: a line on the terminal while a long scene runs, then erased" {
-	for words in "chunks|chunks: a map of 100000 items" "speedup|speedup: the work by 1"; do
-		TERM=xterm run -0 on_terminal -- "$BUILD/lab1" "${words%|*}" --color=never
-		assert_output --partial "$ESCAPE[K${words#*|}"
-		printf '%s\n' "$output" | left_on_terminal >"$BATS_TEST_TMPDIR/left"
-		run -1 grep -e "${words#*|}" -e "$ESCAPE" "$BATS_TEST_TMPDIR/left"
-		# A line each, as where there is no terminal.
-		lab 1 "${words%|*}" >"$BATS_TEST_TMPDIR/plain"
-		assert_equal "$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/left")" \
-			"$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/plain")"
-	done
+	TERM=xterm run -0 on_terminal -- "$BUILD/lab1" speedup --color=never
+	assert_output --partial "$ESCAPE[Kspeedup: the work by 1"
+	printf '%s\n' "$output" | left_on_terminal >"$BATS_TEST_TMPDIR/left"
+	run -1 grep -e "speedup: the work" -e "$ESCAPE" "$BATS_TEST_TMPDIR/left"
+	# A line each, as where there is no terminal.
+	lab 1 speedup >"$BATS_TEST_TMPDIR/plain"
+	assert_equal "$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/left")" \
+		"$(sed 's/[0-9.]\+/N/g; s/ \+/ /g' "$BATS_TEST_TMPDIR/plain")"
 }
 
 @test "progress: on stderr alone, so no file holds it" {
@@ -247,7 +245,7 @@ all_scenes() {
 	done
 }
 
-# bats test_tags=storm
+# bats test_tags=long
 @test "a reader that goes away ends each scene, at once" {
 	# 15 s: less than the patience of those who wait for somebody dead. Exit status
 	# 0 is right, too, where all was written before the reader left.
@@ -259,13 +257,8 @@ all_scenes() {
 		[ "$status" -le 1 ] || echo "$lab $* | head -n $lines: exit status $status"
 	END
 	export BUILD
-	# With little memory: a scene that measures does so before it writes.
-	all_scenes | sed -E '/^lab3 (cost|table)$|^lab9 forkserver$/s/$/ --max-rss=1M/' \
-		>"$BATS_TEST_TMPDIR/scenes"
-	heads=3
-	[ "${STORM:-}" != full ] || heads='1 3'
-	for lines in $heads; do
-		run -0 xargs -P 4 -L 1 bash "$BATS_TEST_TMPDIR/play" "$lines" <"$BATS_TEST_TMPDIR/scenes"
+	for lines in 1 3; do
+		run -0 xargs -P 4 -L 1 bash "$BATS_TEST_TMPDIR/play" "$lines" < <(all_scenes)
 		assert_output ""
 	done
 }

@@ -2,6 +2,7 @@
 # What the tests themselves promise: they find what is left over, and let other
 # people's work alone.
 
+# bats file_tags=long
 load helpers
 
 # A lab that goes on for ten seconds, in the background.
@@ -80,7 +81,7 @@ tree() {
 }
 
 run_tests() {
-	BUILD=build JOBS=2 run "$@"
+	STORM="" BUILD=build JOBS=2 run "$@"
 }
 
 @test "tests/run: two files at the same time, each one's output in one piece" {

@@ -134,6 +134,7 @@ count() {
 	assert_equal "$(awk '/^ +[0-9]+ +[0-9.]+ ms/ { print $1 }' <<<"$output" | xargs)" 1
 }
 
+# bats test_tags=long
 @test "speedup: 64 workers and as many loops; it concludes by a row with a CPU for each" {
 	run -0 lab 1 speedup --workers=64
 	assert_all_held

@@ -233,6 +233,7 @@ trace_program() {
 	assert_equal "$(grep -cE '^start, .*( +[0-9.]+ ms){3}$' <<<"$output")" 2
 }
 
+# bats test_tags=long
 @test "table: fits a projector of 80x24" {
 	run -0 on_terminal --size 80x24 -- "$BUILD/lab3" table --color=never
 	[ "${#lines[@]}" -le 24 ] || fail "${#lines[@]} lines"

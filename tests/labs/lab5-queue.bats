@@ -151,6 +151,7 @@ trace() { # WORD...: the run's trace is in $trace
 	assert_equal "$(grep -cE '^  ·+█+  █ it is (in|out)$' <<<"$output")" 2
 }
 
+# bats test_tags=long
 @test "every-instruction: plain ASCII where the locale is not UTF-8" {
 	LC_ALL=C run -0 lab 5 every-instruction
 	assert_equal "$(grep -cE '^  \.+#+  # it is (in|out)$' <<<"$output")" 2

@@ -340,6 +340,7 @@ with Listener(sys.argv[1], authkey=b'secret') as listener:
 
 # --- without libcrypto ---------------------------------------------------------------
 
+# bats test_tags=long
 @test "without libcrypto: built all the same, but for keys, and it says what to install" {
 	mkdir "$BATS_TEST_TMPDIR/build"
 	cp -a "$BUILD/obj" "$BUILD/crypto" "$BUILD"/lib*.a "$BATS_TEST_TMPDIR/build"
