@@ -22,6 +22,7 @@
 #define COLUMNS	 80 /* of the screen */
 #define CELL	 40 /* bytes of a cell, more than are shown */
 #define MIB	 (1 << 20)
+#define LEFT_AT	 77 /* the offset of a file that no child is handed */
 #define MOVED_TO 100
 
 /* What a child is handed. */
@@ -72,7 +73,8 @@ int look_around(const void *args, size_t size)
 		.main_address = (void *)main,
 		.above = above_the_guard,
 		.below = below_the_guard,
-		.other_open = fcntl(it->other, F_GETFD) >= 0,
+		/* Its number may be another file's here. */
+		.other_open = lseek(it->other, 0, SEEK_CUR) == LEFT_AT,
 		.has_stream = stream != NULL,
 		.pending = stream == NULL ? 0 : __fpending(stream),
 		.threads = count_threads(),
@@ -145,6 +147,7 @@ static void look(struct column *column, size_t which)
 	int other = check(memfd_create("other", MFD_CLOEXEC));
 	struct gate answers;
 
+	check(lseek(other, LEFT_AT, SEEK_SET));
 	gate_make(&answers);
 
 	struct question question = { answers.out, handed, other };
