@@ -43,6 +43,14 @@ else
 step = @printf '  %-5s %s\n' $1 $@;
 endif
 
+# As many compilers at once as there are CPUs. But two goals come one after the other:
+# two labs would play at once, and clean would remove what is being built.
+ifeq ($(words $(MAKECMDGOALS)),$(filter 0 1,$(words $(MAKECMDGOALS))))
+MAKEFLAGS += -j$(shell nproc)
+endif
+# Nor is it, or ARGS, for a make that a tool or a test calls.
+unexport MAKEFLAGS
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:

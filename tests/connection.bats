@@ -8,10 +8,12 @@ interop() { # TEST: a function of tests/interop/connection.py
 	timeout -k 2 120 tests/interop/connection.py "$1" "$BUILD/interop"
 }
 
+# bats test_tags=long
 @test "CPython reads what we write: 0 bytes to 64 MiB, by a pipe, by sockets" {
 	run -0 interop we_read
 }
 
+# bats test_tags=long
 @test "we read what CPython writes: 0 bytes to 64 MiB, by a pipe, by sockets" {
 	run -0 interop we_write
 }

@@ -124,6 +124,7 @@ count() {
 	assert_output 1
 }
 
+# bats test_tags=long
 @test "speedup: a row each for 1, 2, 4 ... and the most; one where there is one CPU" {
 	for rows in "1|1" "2|1 2" "3|1 2 3" "4|1 2 4" "5|1 2 4 5"; do
 		run -0 lab 1 speedup --workers="${rows%|*}"

@@ -167,7 +167,7 @@ load ../helpers
 }
 
 @test "a reader of the lab's lines that goes away: no hang" {
-	for lines in 1 4 9 22 30 33 36 62 75; do
+	for lines in 1 9 33 62; do
 		since=$SECONDS
 		lab 4 2>/dev/null | head -n "$lines" >"$BATS_TEST_TMPDIR/some"
 		[ $((SECONDS - since)) -lt 10 ] || fail "head -n $lines: $((SECONDS - since)) s"

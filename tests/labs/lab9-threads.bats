@@ -112,6 +112,7 @@ spans() { # ROW NAME: begin and end of each such span, a line each
 	assert_equal "$(grep -cE '^start, .*( +[0-9.]+ ms){3}$' <<<"$output")" 2
 }
 
+# bats test_tags=long
 @test "forkserver: strace sees the helper fork, and the lab exec just the server" {
 	timeout -k 2 30 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=clone,clone3,fork,vfork,execve \
 		"$BUILD/lab9" forkserver --max-rss=1M >/dev/null
@@ -125,6 +126,7 @@ spans() { # ROW NAME: begin and end of each such span, a line each
 	assert_output 1
 }
 
+# bats test_tags=long
 @test "forkserver: a parent too small to tell is told, and nothing concluded" {
 	run -0 lab 9 forkserver --max-rss=1M
 	assert_line --partial "too few to tell"
