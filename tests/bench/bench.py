@@ -149,7 +149,7 @@ def increment_locked(name):
 
 @row('increment-manager')
 def increment_manager(name):
-    with fork.Manager() as manager:
+    with pinned(), fork.Manager() as manager:
         value, count = manager.Value('q', 0), 200
 
         def increments():

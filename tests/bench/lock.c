@@ -147,6 +147,7 @@ static void count_managed(void)
 
 static void begin_managed(void)
 {
+	pin(); /* as the round trips, which these are */
 	if (mp_pipe(&client, &manager, true) < 0)
 		fail("mp_pipe");
 	start_partner(manage);
@@ -158,6 +159,7 @@ static void end_managed(void)
 	join_partners();
 	mp_connection_close(&client);
 	mp_connection_close(&manager);
+	unpin();
 }
 
 const struct row lock_rows[] = {
