@@ -79,7 +79,7 @@ with_crypto := $(patsubst %.c,$(BUILD)/obj/%.o,\
 	$(wildcard common/mp/auth.c labs/lab7-*/*.c tests/bench/*.c))
 $(with_crypto): $(BUILD)/crypto
 $(with_crypto): needed += $(crypto_flags)
-$(addprefix $(BUILD)/,lab7 bench tests/mp/auth): libraries := $(crypto)
+$(addprefix $(BUILD)/,lab7 bench-auth.so tests/mp/auth): libraries := $(crypto)
 
 .PHONY: look-for-crypto
 $(BUILD)/crypto: look-for-crypto
@@ -110,7 +110,11 @@ $(BUILD)/interop: $(call objects,tests/interop) $(BUILD)/libmp.a
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(LDLIBS) -lpthread -ldl
 
-$(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a
+$(BUILD)/bench-auth.so: common/mp/auth.c $(BUILD)/crypto
+	$(call step,LINK)$(CC) $(CFLAGS) $(needed) -shared -fPIC -o $@ $< $(libraries)
+
+$(BUILD)/bench: $(call objects,tests/bench) $(BUILD)/libstage.a $(BUILD)/libmp.a \
+		| $(if $(crypto),$(BUILD)/bench-auth.so)
 	$(call step,LINK)$(CC) $(CFLAGS) $(LDFLAGS) $(linking) -o $@ $^ \
 		$(libraries) $(LDLIBS) -lpthread -ldl
 

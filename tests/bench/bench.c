@@ -240,8 +240,7 @@ static void print_notes(void)
 	       "64 MiB by their bytes.\n");
 }
 
-/* The folder of this program. */
-static char *beside(const char *name)
+char *beside(const char *name)
 {
 	static char path[PATH_MAX + 16];
 

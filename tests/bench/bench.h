@@ -25,8 +25,9 @@ struct row {
 extern const struct row process_rows[], stage_rows[], connection_rows[],
 	lock_rows[], queue_rows[], pool_rows[], socket_rows[];
 
-/* The path of this program. */
+/* The path of this program, and of what lies beside it (until the next call). */
 extern char *program;
+char *beside(const char *name);
 
 /* Ends the bench, with errno's text. */
 _Noreturn void fail(const char *what);
