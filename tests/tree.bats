@@ -66,6 +66,7 @@ prose() {
 	done
 }
 
+# bats test_tags=long
 @test "every exercise that is tested stands in its chapter" {
 	for name in $LABS; do
 		[ -e "tests/exercises/$name.bats" ] || continue
@@ -118,6 +119,7 @@ prose() {
 	done
 }
 
+# bats test_tags=long
 @test "every verb is phony: a file of that name is no excuse" {
 	phony=$(sed -n 's/^\.PHONY: //p' Makefile)
 	for verb in test doctor faults valgrind sanitize fuzz bench demos guide guide-refresh \
@@ -192,6 +194,7 @@ prose() {
 	assert_output $'./setup && make lab3\nmake test'
 }
 
+# bats test_tags=long
 @test "setup: nothing to do twice, a wrong option is named" {
 	run -0 ./setup
 	assert_line "Nothing to install: all is there."
@@ -203,6 +206,7 @@ prose() {
 	assert_line --partial "--dev"
 }
 
+# bats test_tags=long
 @test "setup: without apt it names what is missing, and stops" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	for tool in sh id dirname mktemp rm echo sed tr head cat env; do

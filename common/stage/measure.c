@@ -13,7 +13,7 @@
 #define NO_LIMIT    1e18 /* bytes */
 #define MIB	    (1 << 20)
 #define LEAST	    7	  /* times */
-#define ENOUGH	    0.1	  /* seconds */
+#define ENOUGH	    0.05  /* seconds */
 #define TOO_LONG    1.5	  /* seconds */
 #define LARGE_PAGES 49152 /* pages: 192 MiB of 4 KiB each */
 
