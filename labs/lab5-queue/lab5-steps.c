@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,15 +40,21 @@ static struct walk {
 /* --- one victim --------------------------------------------------------- */
 
 /* region: victim */
-static _Noreturn void be_led(void)
+void let_lead(pid_t lab)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to stay stopped without it */
+	if (getppid() != lab || ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+		_exit(1);
+	raise(SIGSTOP);
+}
+
+static _Noreturn void be_led(pid_t lab)
 {
 	char message[MESSAGE];
 
 	fill_message(message, MESSAGE, 1);
 	alarm(PATIENCE);
-	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-		_exit(1);
-	raise(SIGSTOP); /* from here on, by the lab's steps */
+	let_lead(lab); /* from here on, by the lab's steps */
 	walk->in = true;
 	if (walk->puts)
 		mp_queue_put(&walk->queue, message, MESSAGE, -1);
@@ -72,12 +79,12 @@ static bool step(pid_t pid)
 static int lead(int instructions)
 {
 	int did = 0, before = 0, status;
-	pid_t pid;
+	pid_t lab = getpid(), pid;
 
 	walk->in = walk->done = false;
 	pid = check(fork());
 	if (pid == 0)
-		be_led();
+		be_led(lab);
 	check(waitpid(pid, &status, 0));
 	if (!WIFSTOPPED(status))
 		return -1;

@@ -35,14 +35,12 @@ static int get_number(const void *args, size_t size)
 static pid_t start_held_sleeper(void)
 {
 	double until = monotonic_now() + PATIENCE;
-	pid_t pid = check(fork());
+	pid_t lab = getpid(), pid = check(fork());
 	int status = 0;
 
 	if (pid == 0) {
 		alarm(PATIENCE);
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
-			_exit(1);
-		raise(SIGSTOP);
+		let_lead(lab);
 		_exit(get_number(NULL, 0));
 	}
 	check(waitpid(pid, &status, 0));

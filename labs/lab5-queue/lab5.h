@@ -29,6 +29,9 @@ void play_storm(void); /* the second half of `killed` */
 /* lab5-steps.c */
 void play_every_instruction(void);
 
+/* In a child of the lab: stops, to be led by ptrace(2) from there on. */
+void let_lead(pid_t lab);
+
 /* lab5-woken.c */
 void play_woken(void);
 
