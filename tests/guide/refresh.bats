@@ -347,7 +347,7 @@ proofread() {
 	END
 }
 
-@test "a command that does not exist is named: lab, scene, option, verb, tool" {
+@test "a command that does not exist is named: lab, scene, option, verb, tool; so is typed output" {
 	tree <<-'END'
 		`build/lab3 guard --step`, `build/lab3 cost --max-rss=1G`, `make help`, `make labN`
 		`make lab3 ARGS="guard --no-chart"`, `build/labN SCENE`, `build/lab7 --listen`
@@ -358,6 +358,7 @@ proofread() {
 		```
 		```console
 		$ build/lab3 table --wide
+		it is as wide as this
 		```
 		<!-- output exits-2: build/lab3 bogus -->
 		`build/lab3 bogus`
@@ -373,6 +374,7 @@ proofread() {
 		guide/page.md:6: make helpless: no verb helpless
 		guide/page.md:6: guide/tools/none: no such program
 		guide/page.md:9: build/lab3 table --wide: lab3: '--wide' is no option; --help names them
+		guide/page.md:10: it is as wide as this: typed, not recorded
 	END
 }
 
