@@ -62,3 +62,13 @@ s/mp_lock_close(&lock)/for (int num = 0; num < 3; num++) check(mp_process_join(\
 	assert_line --partial "!! opposite order"
 	assert_equal "$(grep -c '^!!' <<<"$output")" 1
 }
+
+@test "try 5: without a second look the others sleep in front of a free lock" {
+	changed lab6 common/mp/lock.c 's/^\(#define SLICE *\)0\.1\b/\11000/'
+	cp -a "$TOP/tests" "$BATS_TEST_TMPDIR/tree"
+	run -0 make -s -C "$BATS_TEST_TMPDIR/tree" BUILD=build build/tests/mp/lock
+	run timeout -k 2 120 "$BATS_TEST_TMPDIR/tree/build/tests/mp/lock"
+	[ "$status" -ne 0 ]
+	assert_output --partial "[  FAILED  ] a_killed_waiter_holds_up_nobody"
+	assert_output --partial "1 FAILED TEST"
+}
