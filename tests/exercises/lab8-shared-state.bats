@@ -29,6 +29,32 @@ load ../helpers
 	assert_line --regexp 'load and store +40000000 counted, +0.0 % lost'
 }
 
+# Plays the scene up to where the named one is still there. $lab: who made it, $file: it.
+up_to_the_name() {
+	on_terminal --on Predict '\r' --on 'nameless: it went' '\r' -- \
+		"$BUILD/lab8" --step killed >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	wait_until grep -q 'named: still there' "$BATS_TEST_TMPDIR/out"
+	lab=$(grep -om 1 'shm/lab8-[0-9]*' "$BATS_TEST_TMPDIR/out")
+	lab=${lab##*-} file=/dev/shm/lab8-$lab
+	[ -e "$file" ]
+}
+
+@test "try 3: the lab is killed, and its tracker removes the name" {
+	up_to_the_name
+	kill -KILL "$lab"
+	wait_until [ ! -e "$file" ]
+	wait
+}
+
+@test "try 3: with the tracker killed, too, the name stays" {
+	up_to_the_name
+	# The tracker first: it is quick.
+	kill -KILL $(pgrep -P "$lab") "$lab"
+	wait
+	[ -e "$file" ] || fail "who removed $file?"
+	rm "$file"
+}
+
 @test "try 4: Python's resource tracker removes a name that is not its own" {
 	python3 -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || skip "from 3.13 on it can be told not to"
 	name=exercise-$$
