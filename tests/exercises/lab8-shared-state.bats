@@ -50,9 +50,10 @@ up_to_the_name() {
 	up_to_the_name
 	# The tracker first: it is quick.
 	kill -KILL $(pgrep -P "$lab") "$lab"
+	wait_until [ ! -e "/proc/$lab" ]
+	# Not for long: other tests look for names that somebody left.
+	rm "$file" || fail "who removed $file?"
 	wait
-	[ -e "$file" ] || fail "who removed $file?"
-	rm "$file"
 }
 
 @test "try 4: Python's resource tracker removes a name that is not its own" {
