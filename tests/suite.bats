@@ -119,6 +119,25 @@ run_tests() {
 	assert_equal "${lines[-1]}" "1 passed, 4 failed, 1 skipped"
 }
 
+@test "tests/run: a test that cmocka skipped is no failure, but with CI=true" {
+	tree <<-'END'
+		file tests/some.bats
+		TEST "good" { true; }
+	END
+	mkdir build/tests/mp
+	cat >build/tests/mp/skips <<-'END'
+		#!/bin/sh
+		printf '1..3\nok 1 - good\nno mounts here\nnot ok 2 # SKIP no_room\nok 3 - well\n'
+	END
+	chmod +x build/tests/mp/skips
+	CI='' run_tests -0 timeout -k 2 30 tests/run
+	assert_line "ok 2 no_room # skip"
+	refute_line --partial "not ok"
+	assert_equal "${lines[-1]}" "3 passed, 0 failed, 1 skipped"
+	CI=true run_tests -1 timeout -k 2 30 tests/run
+	assert_equal "${lines[-1]}" "3 passed, 1 failed, 1 skipped"
+}
+
 @test "tests/run: just these files, just these tests" {
 	tree <<-'END'
 		file tests/one.bats

@@ -14,7 +14,9 @@ def f():
 if __name__ == '__main__':
     done = Event()
     for _ in range(2):
-        Thread(target=done.wait).start()
+        t = Thread(target=done.wait)
+        t.daemon = True
+        t.start()
     for method in 'fork', 'spawn':
         ctx = get_context(method)
         p = ctx.Process(target=f)

@@ -73,7 +73,7 @@ $(at_work capture-pane -p -t "side-by-side:0.$1")" || return
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	for tool in sh dirname env; do ln -s "$(command -v "$tool")" "$BATS_TEST_TMPDIR/bin/"; done
 	PATH=$BATS_TEST_TMPDIR/bin run -1 "$TOP/guide/tools/side-by-side"
-	assert_output "side-by-side: tmux is not installed (apt install tmux)"
+	assert_output "side-by-side: tmux is not there: ./setup --dev installs it"
 }
 
 # part HEADING: what stands below it, up to the next one of its level.

@@ -11,6 +11,20 @@ load ../helpers
 	assert_output $'1\n1'
 }
 
+@test "program: Ctrl-C ends the Python program, whose threads wait" {
+	run -0 timeout -k 2 30 python3 - labs/lab9-threads/lab9.py <<-'END'
+		import signal, subprocess, sys
+		signal.signal(signal.SIGINT, signal.SIG_DFL)
+		twin = subprocess.Popen(['python3', sys.argv[1]], stdout=subprocess.PIPE)
+		twin.stdout.readline()
+		twin.send_signal(signal.SIGINT)
+		try:
+		    twin.wait(10)
+		finally:
+		    twin.kill()
+	END
+}
+
 @test "program: the parent did have three threads, its children made none; one exec'd" {
 	timeout -k 2 30 strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=clone,clone3,execve "$BUILD/lab9" program
 	run -0 grep CLONE_THREAD "$BATS_TEST_TMPDIR/trace"
