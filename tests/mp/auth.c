@@ -325,9 +325,17 @@ static void expect(struct mp_connection *from, const void *bytes, size_t size)
 	free(message);
 }
 
-static const char *const addresses[] = { "unix:/tmp/mp-auth-test",
-					 "unix:@mp-auth-test",
-					 "tcp:127.0.0.1:0" };
+/* An address of each kind; nobody else has this process's pid in his. */
+static const char *address_of(int kind)
+{
+	static char address[MP_ADDRESS_SIZE];
+	static const char *const forms[] = { "unix:/tmp/mp-auth-test-%d",
+					     "unix:@mp-auth-test-%d",
+					     "tcp:127.0.0.1:0" };
+
+	snprintf(address, sizeof(address), forms[kind], getpid());
+	return address;
+}
 
 static void cpythons_client(void **state)
 {
@@ -335,7 +343,7 @@ static void cpythons_client(void **state)
 
 	(void)state;
 	for (int i = 0, count = kinds(); i < count; i++) {
-		struct mp_listener listener = { .address = addresses[i],
+		struct mp_listener listener = { .address = address_of(i),
 						.authkey = &key };
 		struct mp_connection connection;
 		int out;
@@ -371,11 +379,11 @@ static void cpythons_listener(void **state)
 		struct mp_connection connection;
 		char address[MP_ADDRESS_SIZE], port[16] = "";
 		int out;
-		pid_t pid = start_python(listener_script, addresses[i],
+		pid_t pid = start_python(listener_script, address_of(i),
 					 size_for(i), &out);
 
 		assert_true(read(out, port, sizeof(port) - 1) > 0);
-		strcpy(address, addresses[i]);
+		strcpy(address, address_of(i));
 		if (i == 2)
 			sprintf(address, "tcp:127.0.0.1:%d", atoi(port));
 		assert_return_code(mp_client(&connection, address, &key, LONG),
