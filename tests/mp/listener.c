@@ -59,7 +59,8 @@ static const struct mp_authkey wrong = { "Secret", 6, stand_in };
 
 /* --- where the tests listen --------------------------------------------- */
 
-static char folder[32], path_address[MP_ADDRESS_SIZE];
+/* Nobody else's tests listen there: a folder of its own, a name with our pid. */
+static char folder[32], path_address[MP_ADDRESS_SIZE], abstract_address[40];
 #define PATH (path_address + 5)
 
 static int make_folder(void **state)
@@ -69,6 +70,7 @@ static int make_folder(void **state)
 	if (mkdtemp(folder) == NULL)
 		return -1;
 	sprintf(path_address, "unix:%s/socket", folder);
+	sprintf(abstract_address, "unix:@mp-listener-%d", getpid());
 	return 0;
 }
 
@@ -79,10 +81,10 @@ static int remove_folder(void **state)
 }
 
 /* Each kind of address in turn: EACH_ADDRESS(address). */
-#define EACH_ADDRESS(address)                                         \
-	for (const char *all[] = { path_address, "unix:@mp-listener", \
-				   "tcp::0", NULL },                  \
-			**it = all, *address;                         \
+#define EACH_ADDRESS(address)                                                \
+	for (const char *all[] = { path_address, abstract_address, "tcp::0", \
+				   NULL },                                   \
+			**it = all, *address;                                \
 	     (address = *it) != NULL; it++)
 
 static void open_at(struct mp_listener *listener, const char *address,
@@ -542,7 +544,7 @@ static void timeouts_are_not_early(void **state)
 	int silent;
 
 	(void)state;
-	open_at(&listener, "unix:@mp-listener", &right);
+	open_at(&listener, abstract_address, &right);
 	assert_fails(mp_listener_accept(&listener, &connection, 0), ETIMEDOUT);
 	assert_fails(mp_listener_accept(&listener, &connection, 0.05),
 		     ETIMEDOUT);
@@ -564,7 +566,7 @@ static void a_listener_without_a_key_says_nothing(void **state)
 	double began = monotonic_now();
 
 	(void)state;
-	open_at(&listener, "unix:@mp-listener", NULL);
+	open_at(&listener, abstract_address, NULL);
 	assert_fails(mp_client(&connection, listener.bound, &right, 0.05),
 		     ETIMEDOUT);
 	assert_true(monotonic_now() - began >= 0.05);
@@ -615,7 +617,7 @@ static void without_a_key_nobody_comes_in(void **state)
 	char buffer[100];
 
 	(void)state;
-	open_at(&listener, "unix:@mp-listener", &right);
+	open_at(&listener, abstract_address, &right);
 	assert_works(mp_client(&connection, listener.bound, NULL, LONG));
 	send_word(&connection, "hello");
 	assert_int_equal(serve(&listener, LONG), EACCES);
@@ -640,7 +642,7 @@ static int client_meets(const void *bytes, size_t size, bool closes,
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer, error;
 	pid_t pid;
 
-	mp_address_parse(&address, "unix:@mp-by-hand");
+	mp_address_parse(&address, abstract_address);
 	assert_int_equal(bind(fd, &address.any, address.size), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	pid = fork();
@@ -648,7 +650,7 @@ static int client_meets(const void *bytes, size_t size, bool closes,
 		struct mp_connection connection;
 
 		close(fd);
-		_exit(mp_client(&connection, "unix:@mp-by-hand", &right,
+		_exit(mp_client(&connection, abstract_address, &right,
 				timeout) < 0
 			      ? errno
 			      : 0);
@@ -785,7 +787,7 @@ static void silent_peers_hold_up_nobody(void **state)
 /* One sends nothing, one a byte now and then: it has no more time for that. */
 static void who_is_slow_is_dropped_at_the_deadline(void **state)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right,
 					.patience = 0.1 };
 	struct mp_connection connection;
@@ -818,7 +820,7 @@ static void who_is_slow_is_dropped_at_the_deadline(void **state)
  * peer that has answered meanwhile is served before anybody is dropped. */
 static void who_has_answered_in_time_is_not_dropped(void **state)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right,
 					.patience = 0.02 };
 	struct mp_connection connection;
@@ -871,7 +873,7 @@ static size_t record_client(unsigned char *bytes, const char *address)
  */
 static void half_a_handshake_harms_nobody(void **state)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right };
 	unsigned char bytes[200];
 	pid_t pid;
@@ -992,7 +994,7 @@ static void a_crowd_is_served(void **state)
 /* Silent peers that have taken all descriptors make room for others. */
 static int serve_with_few_descriptors(void)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right,
 					.patience = LONG };
 	struct mp_connection connection;
@@ -1025,7 +1027,7 @@ static int serve_with_few_descriptors(void)
 
 static int accept_without_descriptors(void)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener" };
+	struct mp_listener listener = { .address = abstract_address };
 	struct mp_connection connection;
 	int fd;
 
@@ -1062,7 +1064,7 @@ static void no_descriptors_left(void **state)
  * connection was made. */
 static int talk_to_the_gone(void)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right };
 	struct mp_connection connection;
 
@@ -1129,7 +1131,7 @@ static void a_forked_child_may_accept_too(void **state)
 	int silent, ready[2], here = 0;
 
 	(void)state;
-	open_at(&listener, "unix:@mp-listener", &right);
+	open_at(&listener, abstract_address, &right);
 	silent = connect_bare(listener.bound);
 	assert_int_equal(serve(&listener, 0.01), ETIMEDOUT);
 	assert_int_equal(listener.peer_count, 1);
@@ -1164,7 +1166,7 @@ static void a_forked_child_may_accept_too(void **state)
  * dropped sees the end all the same. */
 static void a_childs_copies_keep_nobody_waiting(void **state)
 {
-	struct mp_listener listener = { .address = "unix:@mp-listener",
+	struct mp_listener listener = { .address = abstract_address,
 					.authkey = &right,
 					.patience = 0.05 };
 	int silent;
@@ -1203,7 +1205,7 @@ static void descriptors_in_a_handshake_are_not_kept(void **state)
 	int fd;
 
 	(void)state;
-	open_at(&listener, "unix:@mp-listener", &right);
+	open_at(&listener, abstract_address, &right);
 	fd = connect_bare(listener.bound);
 	before = count_descriptors();
 	rights->cmsg_level = SOL_SOCKET;
