@@ -806,7 +806,8 @@ static void who_is_slow_is_dropped_at_the_deadline(void **state)
 		assert_fails(mp_listener_accept(&listener, &connection, 0.02),
 			     ETIMEDOUT);
 	}
-	assert_int_equal(listener.dropped, 0);
+	/* A busy machine may have taken so long over it. */
+	assert_true(listener.dropped == 0 || monotonic_now() - began >= 0.1);
 	assert_fails(mp_listener_accept(&listener, &connection, 0.15),
 		     ETIMEDOUT);
 	assert_int_equal(listener.dropped, 2);
