@@ -156,7 +156,7 @@ static void wait_until_asleep(pid_t pid)
 	}
 }
 
-/* --- targets: exported, for spawn ---------------------------------------------- */
+/* --- targets: exported, for spawn ---------------------------------------- */
 
 /* Attaches and tries; what a child started by either method does. */
 int attach_and_try(const void *args, size_t size)
@@ -208,7 +208,7 @@ static int run_by(enum mp_method method, mp_target *target,
 	return exitcode_of(&p);
 }
 
-/* --- taken and free ---------------------------------------------------------------- */
+/* --- taken and free ------------------------------------------------------ */
 
 static void it_is_one_lock_in_every_process(void **state)
 {
@@ -327,7 +327,7 @@ static void the_holder_that_asks_again_is_told(void **state)
 	mp_lock_close(&lock);
 }
 
-/* --- who is the holder ---------------------------------------------------------------- */
+/* --- who is the holder --------------------------------------------------- */
 
 static void *release_in_a_thread(void *lock)
 {
@@ -410,7 +410,7 @@ static void a_fork_does_not_hold(void **state)
 	mp_lock_close(&lock);
 }
 
-/* --- the death of a holder ---------------------------------------------------------------- */
+/* --- the death of a holder ----------------------------------------------- */
 
 enum end { KILLED, EXITS, EXECS, ENDS };
 
@@ -503,7 +503,7 @@ static void other_deaths_are_not_told(void **state)
 	mp_lock_close(&lock);
 }
 
-/* --- attach, open, close -------------------------------------------------------------------- */
+/* --- attach, open, close ------------------------------------------------- */
 
 static void what_was_not_handed_over_is_ebadf(void **state)
 {
@@ -634,7 +634,7 @@ static void close_is_a_release_and_no_more(void **state)
 	assert_int_equal(end_until(deadline_after(LONG), pid), 0);
 }
 
-/* --- a mutex in memory of the caller's own ----------------------------------------------------- */
+/* --- a mutex in memory of the caller's own ------------------------------- */
 
 struct counter {
 	long count;
@@ -692,7 +692,7 @@ static void placed_it_is_a_lock_for_all(void **state)
 	mp_shared_close(&memory);
 }
 
-/* --- storm: a holder is killed ---------------------------------------------------------------------- */
+/* --- storm: a holder is killed ------------------------------------------- */
 
 #define CONTENDERS 4
 
@@ -794,7 +794,7 @@ static void a_killed_holder_holds_up_nobody(void **state)
 	munmap(it, sizeof(*it));
 }
 
-/* --- storm: a waiter is killed just after it was woken ------------------------------------------------ */
+/* --- storm: a waiter is killed just after it was woken ------------------- */
 
 /* The mutex as it is, without what mp_lock does about it. */
 static int bare_wait(struct mp_lock *lock)
