@@ -213,6 +213,34 @@ left_on_terminal() {
 	assert_all_held
 }
 
+# Scenes in which somebody waits while a conclusion is on the screen.
+# bats test_tags=long
+@test "--step: a conclusion may be read for longer than a scene waits" {
+	export BUILD
+	while read -r _ name value _; do
+		[ "$name" != PATIENCE ] || export late=$((value + 2))
+	done <common/stage/gate.h
+	cat >"$BATS_TEST_TMPDIR/play" <<-'END'
+		{ echo; sleep "$late"; yes "" | head -n 20; } |
+			timeout -k 2 $((late + 30)) "$BUILD/$1" --step "$2" 2>&1 ||
+			echo "$1 $2: exit status ${PIPESTATUS[1]}"
+	END
+	run -0 xargs -n 2 -P 10 bash "$BATS_TEST_TMPDIR/play" <<-'END'
+		lab1 killed
+		lab3 table
+		lab5 join-before-drain
+		lab6 timeout
+		lab6 non-owner
+		lab7 pass-descriptor
+		lab7 interop
+		lab8 by-descriptor-or-name
+		lab8 killed
+		lab8 manager
+	END
+	refute_output --partial "exit status"
+	assert_equal "$(grep -c "^=>" <<<"$output")" 36
+}
+
 @test "--step: Ctrl-C at a question ends the run" {
 	TERM=xterm run -130 on_terminal --on " Enter " '\x03' -- "$BUILD/lab3" guard --step
 }

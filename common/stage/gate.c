@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "io.h"
+#include "run.h"
 #include "timeline.h"
 
 #include <errno.h>
@@ -11,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE 30000 /* milliseconds */
+double step_patience(void)
+{
+	return run()->stepping ? -1 : PATIENCE;
+}
 
 void gate_make(struct gate *gate)
 {
@@ -66,7 +70,7 @@ void hear(int fd, void *data, size_t size)
 	int ready;
 
 	do
-		ready = poll(&end, 1, PATIENCE);
+		ready = poll(&end, 1, (int)(step_patience() * 1000));
 	while (ready < 0 && errno == EINTR);
 	if (ready == 0) {
 		errno = ETIMEDOUT;

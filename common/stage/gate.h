@@ -11,6 +11,12 @@
 
 #include <stddef.h>
 
+#define PATIENCE 30 /* seconds that a scene waits: just a defect takes longer */
+
+/* The timeout for a wait that may last while a conclusion is read: PATIENCE; or
+ * -1, for ever, with --step, where a person says when it goes on. */
+double step_patience(void);
+
 struct gate {
 	int in;	 /* wait at this end */
 	int out; /* open it from this one */
@@ -23,8 +29,9 @@ void gate_make(struct gate *gate);
 void gate_open(const struct gate *gate);
 
 /*
- * Waits until the gate is opened. It gives up after 30 seconds, or when nobody
- * is left who could open it: a scene that broke off leaves no process behind.
+ * Waits until the gate is opened. It gives up after step_patience(), or when
+ * nobody is left who could open it: a scene that broke off leaves no process
+ * behind.
  * It closes this process's own out end for that.
  */
 void gate_wait(struct gate *gate);
@@ -35,7 +42,7 @@ void gate_close(struct gate *gate);
 /* Sends size bytes down the pipe's end. */
 void report(int fd, const void *data, size_t size);
 
-/* Waits for size bytes, at most 30 seconds; fewer are an end (EPROTO). */
+/* Waits for size bytes, at most step_patience(); fewer are an end (EPROTO). */
 void hear(int fd, void *data, size_t size);
 
 #endif

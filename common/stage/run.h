@@ -25,6 +25,7 @@ struct run {
 	bool quiet;		/* no lines at all */
 	bool colour;		/* may lines carry escape sequences? */
 	bool unicode;		/* may they carry more than ASCII? */
+	bool stepping;		/* does a conclusion wait for Enter? */
 	size_t capacity;	/* events that fit */
 	_Atomic uint64_t asked; /* events that were to be recorded */
 	struct event event[];

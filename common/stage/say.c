@@ -22,7 +22,6 @@ static _Thread_local const char *speaker;
 static struct conclusion *list;
 static int count;
 static const char *scene_now;
-static bool stepping;
 
 void speak_as(const char *name)
 {
@@ -98,14 +97,13 @@ void conclude(bool held, const char *format, ...)
 	va_end(args);
 
 	show_conclusion(it, false);
-	if (stepping)
+	if (run()->stepping)
 		wait_for_enter();
 }
 
-void conclusions_for(const char *scene, bool step)
+void conclusions_for(const char *scene)
 {
 	scene_now = scene;
-	stepping = step;
 }
 
 const struct conclusion *conclusions(int *number)

@@ -30,16 +30,15 @@ const char *speaker_name(void);
 void conclude(bool held, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* For lab.c: the conclusions until now. */
+/* For stage.c: the conclusions until now. */
 struct conclusion {
 	const char *scene; /* its name */
 	bool held;
 	char text[160];
 };
 
-/* Which scene the next conclusions belong to, and whether to wait for Enter
- * after each. */
-void conclusions_for(const char *scene, bool step);
+/* Which scene the next conclusions belong to. */
+void conclusions_for(const char *scene);
 
 /* All of them, in order; their number into count. */
 const struct conclusion *conclusions(int *count);

@@ -94,7 +94,7 @@ static void play(const struct lab *lab, const struct scene *scene)
 	show("Predict: %s", scene->question);
 	if (want_step)
 		wait_for_enter();
-	conclusions_for(scene->name, want_step);
+	conclusions_for(scene->name);
 	export_scene_begin(scene->name, scene->question);
 	run()->start = monotonic_now();
 	if (scene == lab->scenes)
@@ -160,6 +160,7 @@ static void begin_run(void)
 			(want_colour == COLOUR_AUTO && wants_colour());
 	run()->unicode = speaks_utf8();
 	run()->quiet = want_quiet;
+	run()->stepping = want_step;
 	if (want_no_chart)
 		charts_off();
 }

@@ -6,8 +6,6 @@
 
 #include "pool.h"
 
-#define PATIENCE 30 /* seconds until a scene gives up */
-
 /* --- lab1.c ----------------------------------------------------------- */
 
 /* mp_pool_wait(), but not for ever, and no other -1 is expected: how many items

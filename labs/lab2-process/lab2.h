@@ -4,8 +4,6 @@
 #ifndef LAB2_H
 #define LAB2_H
 
-#define PATIENCE 30 /* seconds until a scene gives up */
-
 /* The scenes of lab2-unjoined.c. */
 void play_zombie(void);
 void play_orphan(void);

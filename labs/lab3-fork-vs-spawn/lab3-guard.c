@@ -58,7 +58,7 @@ void play_guard(void)
 
 #define MOST_LINES 12 /* of the program without a guard */
 #define MOST_MAINS 5  /* a storm is cut off here */
-#define PATIENCE   10 /* seconds */
+#define TOO_LONG   10 /* seconds */
 
 struct sibling {
 	int mains;     /* lines that say that main() runs */
@@ -96,7 +96,7 @@ static void note_line(struct sibling *it, const char *line)
 /* Reads its lines until it has ended, or has done too much. */
 static void watch_sibling(FILE *output, struct sibling *it)
 {
-	double until = monotonic_now() + PATIENCE;
+	double until = monotonic_now() + TOO_LONG;
 	char line[256];
 
 	for (int lines = 0; lines < MOST_LINES && it->mains < MOST_MAINS;
@@ -104,7 +104,7 @@ static void watch_sibling(FILE *output, struct sibling *it)
 		struct pollfd end = { .fd = fileno(output), .events = POLLIN };
 
 		if (monotonic_now() > until ||
-		    poll(&end, 1, PATIENCE * 1000) < 1)
+		    poll(&end, 1, TOO_LONG * 1000) < 1)
 			return;
 		if (fgets(line, sizeof(line), output) == NULL) {
 			it->ended = true;

@@ -9,8 +9,6 @@
 
 #include <stddef.h>
 
-#define PATIENCE 30 /* seconds until a scene gives up */
-
 /* --- lab4-players.c: children that take their steps when told to -------- */
 
 /*

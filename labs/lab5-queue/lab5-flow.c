@@ -194,7 +194,8 @@ static int fill_and_end(const void *args, size_t size)
 	span_begin("puts");
 	for (int i = 0; i < filler.count; i++) {
 		fill_message(message, BYTES, i);
-		check(mp_queue_put(&filler.queue, message, BYTES, PATIENCE));
+		check(mp_queue_put(&filler.queue, message, BYTES,
+				   step_patience()));
 		*filler.in = i + 1;
 	}
 	span_end();

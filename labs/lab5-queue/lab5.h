@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PATIENCE 30 /* seconds that anybody waits for anybody */
-
 /* lab5.c: the options */
 extern int items, kills;
 extern double timeout, pace;

@@ -8,8 +8,6 @@
 #include "process.h"
 #include "stage.h"
 
-#define PATIENCE 30 /* seconds until a scene gives up */
-
 extern double hold; /* --hold: how long a lock is held, or waited for */
 
 /*

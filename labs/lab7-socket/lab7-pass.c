@@ -100,7 +100,7 @@ static void take_memory(struct mp_connection *conn)
 		char *memory;
 		int fd;
 		size_t size = check(mp_connection_recv_bytes(
-			conn, &copy, SIZE_MAX, PATIENCE));
+			conn, &copy, SIZE_MAX, step_patience()));
 
 		send_text(conn, "got it");
 		check(mp_connection_recv_descriptors(conn, &fd, 1, PATIENCE));

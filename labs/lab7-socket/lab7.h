@@ -7,8 +7,7 @@
 
 #include <signal.h>
 
-#define PATIENCE 30 /* seconds: only a defect takes so long */
-#define LINE	 64 /* bytes of a text that is sent, its final 0 included */
+#define LINE 64 /* bytes of a text that is sent, its final 0 included */
 
 /* Sends a text as a message; receives one. Each within PATIENCE. */
 void send_text(struct mp_connection *to, const char *text);

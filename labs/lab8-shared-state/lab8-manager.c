@@ -72,7 +72,7 @@ int manage(const void *args, size_t size)
 		fds[i] = client[i].fd;
 	}
 	while (open > 0) {
-		check(mp_wait(fds, ENDS, ready, PATIENCE) > 0 ? 0 : -1);
+		check(mp_wait(fds, ENDS, ready, step_patience()) > 0 ? 0 : -1);
 		for (int i = 0; i < ENDS; i++)
 			if (ready[i] && !serve(&client[i], table)) {
 				mp_connection_close(&client[i]);

@@ -8,8 +8,6 @@
 
 #include <sys/types.h>
 
-#define PATIENCE 30 /* seconds until a scene gives up */
-
 /* --- lab8-names.c ------------------------------------------------------ */
 
 #define AGAIN "--again" /* argv[1] of this program when a scene exec'd it */

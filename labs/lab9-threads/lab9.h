@@ -8,8 +8,7 @@
 #include <semaphore.h>
 #include <stddef.h>
 
-#define PATIENCE 30.0 /* seconds until a wait is given up */
-#define A_WHILE	 0.01 /* seconds to wait for a lock that is never free */
+#define A_WHILE 0.01 /* seconds to wait for a lock that is never free */
 
 /* --- lab9.c: threads and locks of one process -------------------------- */
 
