@@ -1,8 +1,9 @@
 /*
  * measure.h - how long a call takes, in how much memory, in how many threads
  *
- * Times are compared within one run, by the minimum of several, and a conclusion
- * asks for a factor of 3: the machine may be busy.
+ * Times are compared within one run, by the minimum of several: the machine may
+ * be busy. So a conclusion asks for a factor of 3. Where a busy machine leaves
+ * less of it, as of fork's lead in a small parent, it asks just which is faster.
  */
 #ifndef STAGE_MEASURE_H
 #define STAGE_MEASURE_H

@@ -57,22 +57,26 @@ static void play_program(void)
 /* region: by-hand */
 static void play_by_hand(void)
 {
-	int status;
+	int end[2], heard[2]; /* from the child: fork()'s answer, its pid */
+	int status = 0;
 	pid_t pid, joined;
 
-	switch (pid = fork()) { /* start: one call, two returns */
-	case -1:
-		die("fork");
-	case 0: /* the child */
+	check(pipe(end));
+	switch (pid = check(fork())) { /* start: one call, two returns */
+	case 0:
 		speak_as("child");
-		say("fork() returned 0 to me; I am %d", getpid());
+		say("fork() returned %d to me; I am %d", pid, getpid());
+		report(end[1], (int[]){ pid, getpid() }, sizeof(heard));
 		_exit(7);
 	}
+	close(end[1]); /* or we would wait for ever for a dead child */
+	hear(end[0], heard, sizeof(heard));
+	close(end[0]);
 	joined = waitpid(pid, &status, 0); /* join */
 
 	say("fork() returned %d to me; I am %d", pid, getpid());
 	say("waitpid() returned %d, status word 0x%04x", joined, status);
-	conclude(pid > 0 && pid != getpid(),
+	conclude(heard[0] == 0 && heard[1] == pid,
 		 "start is fork: it returned twice, with 0 and with a new pid");
 	conclude(joined == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7,
 		 "join is waitpid: it gave that pid and the exit status, 7");

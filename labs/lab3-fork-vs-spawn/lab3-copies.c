@@ -50,7 +50,8 @@ static bool is_locked(int other)
 /* region: shared-or-copied */
 void play_shared_or_copied(void)
 {
-	int variable = 1, was_locked;
+	volatile int variable = 1; /* or gcc prints the 1 that it knows */
+	int was_locked;
 	int file = check(memfd_create("file", MFD_CLOEXEC));
 	int other = open_again(file), spare = check(dup(file));
 	pid_t pid;

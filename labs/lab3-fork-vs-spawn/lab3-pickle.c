@@ -127,22 +127,27 @@ int tell_addresses(const void *args, size_t size)
 }
 
 /* region: randomised */
-/* Does an exec of this program get new addresses? By what the system says. */
-static bool randomised(void)
+/* Is this program position-independent? Else its addresses are fixed. */
+static bool can_be_moved(void)
 {
 	unsigned char head[EI_NIDENT + sizeof(Elf64_Half)] = { 0 };
 	FILE *exe = fopen(this_program(), "re");
-	FILE *setting = fopen("/proc/sys/kernel/randomize_va_space", "re");
-	int level = 0, switched_off = personality(0xffffffff);
-	bool position_independent;
 
 	if (exe == NULL || fread(head, sizeof(head), 1, exe) != 1)
 		die("reading this program");
-	position_independent = *(const Elf64_Half *)(head + EI_NIDENT) ==
-			       ET_DYN;
+	fclose(exe);
+	return *(const Elf64_Half *)(head + EI_NIDENT) == ET_DYN;
+}
+
+/* Does an exec get new addresses, if the program can be moved? By what the
+ * system says. */
+static bool randomised(bool movable)
+{
+	FILE *setting = fopen("/proc/sys/kernel/randomize_va_space", "re");
+	int level = 0, switched_off = personality(0xffffffff);
+
 	if (setting == NULL || fscanf(setting, "%d", &level) != 1)
 		level = 0;
-	fclose(exe);
 	if (setting != NULL)
 		fclose(setting);
 	switched_off &= ADDR_NO_RANDOMIZE;
@@ -150,8 +155,8 @@ static bool randomised(void)
 	     switched_off ? "switched off"
 	     : level > 0  ? "on"
 			  : "off",
-	     position_independent ? "can be moved" : "has fixed addresses");
-	return level > 0 && !switched_off && position_independent;
+	     movable ? "can be moved" : "has fixed addresses");
+	return level > 0 && !switched_off;
 }
 
 static void play_addresses(void)
@@ -159,7 +164,7 @@ static void play_addresses(void)
 	struct addresses here = { (void *)tell_addresses, &below_the_guard,
 				  NULL },
 			 forked, spawned;
-	bool random = randomised();
+	bool movable = can_be_moved(), random = randomised(movable);
 	int fd;
 
 	ask(MP_FORK, tell_addresses, &fd, sizeof(fd), -1, &forked,
@@ -175,9 +180,11 @@ static void play_addresses(void)
 	conclude(forked.function == here.function &&
 			 forked.global == here.global,
 		 "fork: the addresses are equal");
-	conclude((spawned.function != here.function) == random,
-		 random ? "spawn: they differ, a pointer would be garbage"
-			: "spawn: equal, because randomisation is off");
+	conclude((spawned.function != here.function) == (movable && random),
+		 "spawn: %s",
+		 !movable ? "equal, because this program has fixed addresses"
+		 : random ? "they differ, a pointer would be garbage"
+			  : "equal, because randomisation is off");
 }
 /* endregion */
 
@@ -185,12 +192,15 @@ static void play_addresses(void)
 void play_pickle(void)
 {
 	struct mp_process p = { .target = nameless, .method = MP_SPAWN };
-	int answer;
+	int answer, error;
+	bool childless;
 
 	play_bytes();
 	play_addresses();
 	answer = mp_process_start(&p);
-	conclude(answer < 0 && errno == ENXIO && p.pid == 0,
+	error = errno;
+	childless = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+	conclude(answer < 0 && error == ENXIO && childless,
 		 "a static function has no name: start says ENXIO, no process");
 	if (answer == 0)
 		mp_process_join(&p, -1);

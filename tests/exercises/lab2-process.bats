@@ -44,7 +44,7 @@ SOURCES=labs/lab2-process
 }
 
 @test "try 4: a child of mp's is waited for: no orphan, two !!" {
-	changed lab2 $SOURCES/lab2.h 's/PATIENCE 30/PATIENCE 4/'
+	changed lab2 common/stage/gate.h 's/PATIENCE 30/PATIENCE 4/'
 	changed lab2 $SOURCES/lab2-unjoined.c \
 		's/^static int leave_a_child/static int outlive_it(const void *args, size_t size)\n{\n(void)size;\noutlive(args);\n}\n\n&/' \
 		'/^static int leave_a_child/,/^}/{
