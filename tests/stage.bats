@@ -301,10 +301,10 @@ all_scenes() {
 @test "without the Python program, and without python3, it concludes nothing of it" {
 	cp "$BUILD/lab2" "$BATS_TEST_TMPDIR/lab2"
 	run -0 timeout -k 2 30 "$BATS_TEST_TMPDIR/lab2" program zombie
-	assert_line --partial "No python3 here"
+	assert_line "No lab2.py above this program: nothing to compare with."
 	refute_line --partial "print the same"
 	PATH=/nowhere run -0 "$BUILD/lab2" program zombie
-	assert_line --partial "No python3 here"
+	assert_line "No python3 here: nothing to compare with."
 	rm "$BATS_TEST_TMPDIR/lab2"
 }
 

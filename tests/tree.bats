@@ -148,13 +148,22 @@ prose() {
 	assert_line --partial "wait4("
 }
 
+@test "make lab3-valgrind: a scene that is skipped there is no failure" {
+	run -0 make -s lab3-valgrind ARGS=cost
+	assert_line "valgrind: nothing to play, all that was named is skipped"
+	assert_line "valgrind: 0 passed, 0 failed"
+	run -1 tests/valgrind "$BUILD" cost
+	assert_output "valgrind: 0 passed, 0 failed"
+}
+
 @test "a lab whose conclusion does not hold makes make fail" {
 	run -2 make -s lab2 ARGS=bogus
 	assert_line --partial "'bogus' is no scene"
 }
 
 @test "mp leans on sys alone, and no lab on another" {
-	run -1 grep -rnE '#include "(stage|say|gate|check|run|options|terminal|twin|chart)\.h"|labs/' common/mp common/sys
+	stage=$(basename -s .h common/stage/*.h | paste -sd '|')
+	run -1 grep -rnE "#include \"(.*/)?($stage)\.h\"|labs/" common/mp common/sys
 	for name in $LABS; do
 		# Its own header, and no other lab's.
 		run -1 bash -c "grep -rnE '#include \".*lab[0-9]' 'labs/$name' | grep -v '\"${name%%-*}[.-]'"
@@ -212,9 +221,9 @@ prose() {
 	for tool in sh id dirname mktemp rm echo sed tr head cat env; do
 		ln -s "$(command -v "$tool")" "$BATS_TEST_TMPDIR/bin/"
 	done
-	PATH=$BATS_TEST_TMPDIR/bin run -1 "$TOP/setup"
+	PATH=$BATS_TEST_TMPDIR/bin run -1 "$TOP/setup" --dev
 	assert_line --partial "There is no apt here"
-	for package in gcc make valgrind jq libcmocka-dev; do
+	for package in gcc make valgrind jq libcmocka-dev libclang-rt-NN-dev; do
 		assert_line "  $package"
 	done
 }

@@ -89,12 +89,13 @@ void twin_compare(const char *source)
 {
 	static struct output ours, theirs;
 	char path[PATH_MAX], exe[PATH_MAX] = "", name[64];
-	bool same;
+	bool found, same;
 
 	check(readlink("/proc/self/exe", exe, sizeof(exe) - 1));
 	run_and_keep((char *[]){ exe, "program", NULL }, &ours);
 	theirs.status = NOT_RUN;
-	if (find_twin(source, path, sizeof(path)))
+	found = find_twin(source, path, sizeof(path));
+	if (found)
 		run_and_keep((char *[]){ "python3", path, NULL }, &theirs);
 
 	same = ours.size == theirs.size && ours.status == theirs.status &&
@@ -102,6 +103,13 @@ void twin_compare(const char *source)
 	snprintf(name, sizeof(name), "build/%.40s program",
 		 program_invocation_short_name);
 	show_output(name, &ours);
+	if (!found) {
+		snprintf(name, sizeof(name), "%.40s", strrchr(source, '/') + 1);
+		*strrchr(name, '.') = '\0';
+		show("No %s.py above this program: nothing to compare with.",
+		     name);
+		return;
+	}
 	if (theirs.status == NOT_RUN) {
 		show("No python3 here: nothing to compare with.");
 		return;
