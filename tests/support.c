@@ -1,6 +1,7 @@
 /* support.c - what the cmocka programs have in common; see support.h. */
 #include "support.h"
 
+#include "deadline.h"
 #include "descriptors.h"
 
 #include <errno.h>
@@ -95,6 +96,23 @@ int end_of(pid_t pid)
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void wait_until_asleep(pid_t pid)
+{
+	double deadline = deadline_after(LONG);
+	char path[64], line[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (strstr(line, ") S ") == NULL) {
+		FILE *file = fopen(path, "re");
+
+		assert_non_null(file);
+		assert_non_null(fgets(line, sizeof(line), file));
+		fclose(file);
+		assert_true(time_left(deadline) > 0);
+		usleep(50);
+	}
 }
 
 void limit_descriptors(int more)

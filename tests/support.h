@@ -51,6 +51,9 @@ int exitcode_of(struct mp_process *process);
 /* For a forked child by hand: waits for its end. Its exit status, or -N. */
 int end_of(pid_t pid);
 
+/* Waits until a child sleeps in the system: one that spins never does. */
+void wait_until_asleep(pid_t pid);
+
 /* In a process of its own, alone: room for so many descriptors more, no more. */
 void limit_descriptors(int more);
 

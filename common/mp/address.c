@@ -26,10 +26,10 @@ static int parse_unix(struct mp_address *address, const char *text)
 
 	if (length <= is_abstract)
 		return invalid(EINVAL);
-	if (length > LONGEST)
+	if (length > LONGEST + is_abstract)
 		return invalid(ENAMETOOLONG);
 	address->local.sun_family = AF_UNIX;
-	memcpy(address->local.sun_path, text, length + 1);
+	memcpy(address->local.sun_path, text, length + !is_abstract);
 	if (is_abstract)
 		address->local.sun_path[0] = '\0';
 	address->size =
@@ -73,6 +73,8 @@ static int parse_tcp(struct mp_address *address, const char *text)
 int mp_address_parse(struct mp_address *address, const char *text)
 {
 	*address = (struct mp_address){ .size = 0 };
+	if (text == NULL)
+		return invalid(EINVAL);
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(address, text + 5);
 	if (strncmp(text, "tcp:", 4) == 0)

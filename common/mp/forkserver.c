@@ -75,18 +75,18 @@ static int ask(int socket, const struct mp_process *child, int answers,
 static pid_t hear_pid(int answers)
 {
 	struct pollfd end = { .fd = answers, .events = POLLIN };
+	int ready = poll_until(&end, 1, deadline_after(ANSWER));
 	pid_t pid;
 
-	errno = ETIMEDOUT;
-	if (poll_until(&end, 1, deadline_after(ANSWER)) <= 0)
+	if (ready == 0)
+		errno = ETIMEDOUT;
+	if (ready <= 0)
 		return -1;
-	errno = EPIPE;
 	if (read_full(answers, &pid, sizeof(pid)) != sizeof(pid))
-		return -1;
-	if (pid > 0)
-		return pid;
-	errno = -pid;
-	return -1;
+		pid = -EPIPE;
+	if (pid < 0)
+		errno = -pid;
+	return pid < 0 ? -1 : pid;
 }
 
 /* region: start */

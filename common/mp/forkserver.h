@@ -39,7 +39,7 @@ struct mp_forkserver {
  * then it sends SIGTERM to those of its children that are daemons, waits for
  * the others, and leaves. A forked child of the caller shares the connection,
  * and so puts that off until it has ended, too.
- * -1: as mp_process_start() for MP_SPAWN, with three descriptors for a moment.
+ * -1: as mp_process_start() for MP_SPAWN, with four descriptors for a moment.
  */
 int mp_forkserver_open(struct mp_forkserver *server);
 

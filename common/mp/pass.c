@@ -104,15 +104,31 @@ int mp_connection_send_descriptors(struct mp_connection *connection,
 
 /* --- receiving ---------------------------------------------------------- */
 
-/* Is the next message, whose length is known, one of ours? Looks without
- * taking: MSG_PEEK. */
-static bool is_parcel(const struct mp_connection *from)
+/*
+ * Is the next message, whose length is known, one of ours? Looks without
+ * taking: MSG_PEEK. Its sender may be slow, or killed, behind the head.
+ * 1 yes, 0 no, or -1.
+ */
+static int is_parcel(const struct mp_connection *from, double deadline)
 {
 	struct parcel parcel;
+	ssize_t n;
 
-	return from->turns->length == sizeof(parcel) &&
-	       recv(from->fd, &parcel, sizeof(parcel), MSG_PEEK) ==
-		       sizeof(parcel) &&
+	if (from->turns->length != sizeof(parcel))
+		return 0;
+	do {
+		if (wait_for(from->fd, POLLIN, deadline) < 0)
+			return -1;
+		n = recv(from->fd, &parcel, sizeof(parcel),
+			 MSG_PEEK | MSG_DONTWAIT);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+		errno = EPROTO;
+		return -1;
+	}
+	if (n < 0)
+		return errno == ENOTSOCK ? 0 : -1;
+	return n == sizeof(parcel) &&
 	       memcmp(parcel.mark, MARK, sizeof(parcel.mark)) == 0;
 }
 
@@ -147,13 +163,16 @@ static ssize_t take_parcel(const struct mp_connection *from, int *fds,
 ssize_t mp_connection_recv_descriptors(struct mp_connection *connection,
 				       int *fds, size_t room, double timeout)
 {
+	double deadline = deadline_after(timeout);
 	ssize_t count = -1;
+	int answer;
 
-	if (begin_receive(connection, timeout, deadline_after(timeout)) < 0)
+	if (begin_receive(connection, timeout, deadline) < 0)
 		return -1;
-	if (is_parcel(connection))
+	answer = is_parcel(connection, deadline);
+	if (answer > 0)
 		count = take_parcel(connection, fds, room);
-	else
+	else if (answer == 0)
 		errno = ENOMSG;
 	pass_turn(&connection->turns->receiving);
 	return count;

@@ -83,6 +83,7 @@ static void lose(struct mp_map *map, struct job *job, size_t item, int exitcode)
 static void take_back(struct mp_pool *pool, size_t worker, int exitcode)
 {
 	struct job *job = job_of(&pool->memory);
+	const char *trouble = job_at(job, job->trouble_at);
 
 	for (uint32_t n = 0; n < job->chunks; n++) {
 		struct chunk *chunk = &job->chunk[n];
@@ -90,9 +91,11 @@ static void take_back(struct mp_pool *pool, size_t worker, int exitcode)
 		if (chunk->owner != worker + 1)
 			continue;
 		if (chunk->progress % 2 == 1) {
-			lose(pool->map, job,
-			     (size_t)n * job->chunk_size + chunk->progress / 2,
-			     exitcode);
+			size_t item = (size_t)n * job->chunk_size +
+				      chunk->progress / 2;
+
+			if (trouble[item] == NO_TROUBLE)
+				lose(pool->map, job, item, exitcode);
 			chunk->progress++;
 		}
 		if (is_done(job, n))
@@ -226,10 +229,9 @@ int mp_pool_open(struct mp_pool *pool)
 	pool->state = POOL_RUNNING;
 	pool->owner = getpid();
 	pool->map = NULL;
-	if (fill_places(pool) == 0)
-		while (mp_pool_alive(pool) < pool->workers)
-			if (workers_listen(pool, -1, heard, died) < 0)
-				break;
+	while (fill_places(pool) == 0 && mp_pool_alive(pool) < pool->workers)
+		if (workers_listen(pool, -1, heard, died) < 0)
+			break;
 	if (mp_pool_alive(pool) == pool->workers)
 		return 0;
 	mp_pool_terminate(pool);
@@ -288,8 +290,12 @@ static int write_job(struct mp_pool *pool, const struct mp_map *map)
 	if (pool->method == MP_SPAWN) {
 		const char *name = mp_spawn_name((void *)map->task);
 
-		if (name == NULL || strlen(name) >= sizeof(head.name))
+		if (name == NULL)
 			return -1;
+		if (strlen(name) >= sizeof(head.name)) {
+			errno = ENXIO;
+			return -1;
+		}
 		strcpy(head.name, name);
 	}
 	head.chunk_size = chunk < map->count ? chunk : map->count;
@@ -374,6 +380,7 @@ static int look_over(struct mp_pool *pool)
 {
 	struct job *job = job_of(&pool->memory);
 	bool is_free = false;
+	int error;
 
 	for (uint32_t n = 0; n < job->chunks; n++) {
 		uint32_t owner = job->chunk[n].owner;
@@ -386,13 +393,24 @@ static int look_over(struct mp_pool *pool)
 	}
 	if (!is_free)
 		return 1;
+	fill_places(pool);
+	error = errno; /* if nobody could be started */
 	for (size_t i = 0; i < pool->workers; i++)
 		if (pool->worker[i].ready && !pool->worker[i].busy)
 			worker_go(pool, i);
-	errno = ECHILD; /* nobody could be started */
+	errno = error;
 	return is_busy(pool) ? 0 : -1;
 }
 /* endregion */
+
+static size_t count_failed(const char *trouble, size_t items)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < items; i++)
+		failed += trouble[i] == FAILED;
+	return failed;
+}
 
 /* region: finish */
 /* Hands the results and what went wrong to the caller. */
@@ -404,9 +422,12 @@ static ssize_t finish(struct mp_pool *pool)
 	size_t size = job->result_size;
 
 	pool->map = NULL;
-	map->failed = job->failed;
-	map->error = (int)(uint32_t)job->first;
-	map->failed_item = job->first >> 32;
+	if (job->first != 0)
+		map->failed = count_failed(trouble, map->count);
+	if (map->failed > 0) {
+		map->error = (int)(uint32_t)job->first;
+		map->failed_item = job->first >> 32;
+	}
 	if (map->results != NULL && size > 0) {
 		const char *results = job_at(job, job->results_at);
 		const char *from = trouble, *end = trouble + map->count;
@@ -442,7 +463,7 @@ ssize_t mp_pool_wait(struct mp_pool *pool, double timeout)
 						heard, died);
 		else if ((answer = look_over(pool)) > 0)
 			return finish(pool);
-		if (answer == 0 && is_busy(pool) && time_left(deadline) == 0) {
+		if (answer >= 0 && is_busy(pool) && time_left(deadline) == 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}

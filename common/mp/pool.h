@@ -56,7 +56,8 @@ struct mp_map {
 			     * or not */
 	size_t chunk;	    /* items taken at once; 0: mp_pool_chunksize() */
 	/* Called for each result as its chunk is done, in the process that
-	 * waits for the map. Python: imap_unordered(). NULL: not called. */
+	 * waits for the map. It must not end the pool, nor wait for the map.
+	 * Python: imap_unordered(). NULL: not called. */
 	void (*done)(size_t item, const void *result, void *context);
 	void *context; /* for done */
 
@@ -115,8 +116,9 @@ ssize_t mp_pool_map(struct mp_pool *pool, struct mp_map *map);
  * items may change at once.
  * -1: ESHUTDOWN the pool is not open, or closed (Python: "Pool not running")
  *     EBUSY   a map is in work
- *     EINVAL  no task; count over 2^31
- *     ENXIO   the workers are spawned, and task has no exported name
+ *     EINVAL  no task; count over 2^31 - 1
+ *     ENXIO   the workers are spawned, and task has no exported name, or one
+ *             of 256 bytes or more
  *     ENOMEM, EFBIG  no memory for items and results
  *     ECHILD  the caller did not open the pool
  */

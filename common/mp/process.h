@@ -95,7 +95,7 @@ void mp_guard(int argc, char *argv[]);
  * ENXIO   target has no exported name to travel by: it is static, or the
  *         program was linked without -rdynamic
  * E2BIG   size is over MP_ARGS_MAX, or this program's argv is very long
- * EMFILE, ENFILE  no descriptors left (three are needed for a moment)
+ * EMFILE, ENFILE  no descriptors left (two are needed for a moment)
  * EBADF   one of keep is not open
  * ENOENT, EACCES, ETXTBSY ...  execve(2) of this program failed; ENOENT also
  *         where there is no /proc to find it by

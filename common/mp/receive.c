@@ -12,19 +12,24 @@
 #include <unistd.h>
 
 /* region: read-some */
-/* Waits for bytes, and takes what is there, at most size. The read itself may
- * wait; only who has a deadline looks before. */
+/*
+ * Waits for bytes, and takes what is there, at most size. The read itself may
+ * wait; only who has a deadline looks before, or meets EAGAIN: another process
+ * has set O_NONBLOCK, and that holds for all copies of the end.
+ */
 static ssize_t read_some(const struct mp_connection *from, void *to,
 			 size_t size, double deadline)
 {
+	bool may_wait = isinf(deadline);
 	ssize_t n;
 
 	do {
-		if (!isinf(deadline) &&
-		    wait_for(from->fd, POLLIN, deadline) < 0)
+		if (!may_wait && wait_for(from->fd, POLLIN, deadline) < 0)
 			return -1;
 		n = read(from->fd, to, size);
-	} while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EAGAIN)
+			may_wait = false;
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	return n;
 }
 

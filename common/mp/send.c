@@ -19,7 +19,8 @@
 /*
  * Waits for room, and writes what fits there. The write itself may wait; only
  * who has a deadline looks before, and then writes no more than surely fits: to
- * a pipe that has room, PIPE_BUF bytes.
+ * a pipe that has room, PIPE_BUF bytes. So does who meets EAGAIN: another process
+ * has set O_NONBLOCK, and that holds for all copies of the end.
  */
 static ssize_t write_some(const struct mp_connection *to, const void *bytes,
 			  size_t size, double deadline)
@@ -37,6 +38,8 @@ static ssize_t write_some(const struct mp_connection *to, const void *bytes,
 		else
 			n = send(to->fd, bytes, size,
 				 MSG_NOSIGNAL | (may_wait ? 0 : MSG_DONTWAIT));
+		if (n < 0 && errno == EAGAIN)
+			may_wait = false;
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	return n;
 }

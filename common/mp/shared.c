@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define FOLDER "/dev/shm"
+#define SLICE  ((size_t)1 << 20) /* bytes reserved at once */
 
 /*
  * A number for the image that this process runs: a forked child has the same, a
@@ -116,16 +117,26 @@ static int path_of(const char *name, char path[sizeof(FOLDER "/") + NAME_MAX])
 	return 0;
 }
 
-/* Room for all of it, now: a full /dev/shm would be a SIGBUS later. */
+/*
+ * Room for all of it, now: a full /dev/shm would be a SIGBUS later. A signal
+ * undoes what the call has done; so after one it goes slice by slice.
+ */
 static int reserve(int fd, size_t size)
 {
-	int error;
+	size_t at = 0, step = size;
 
-	do
-		error = posix_fallocate(fd, 0, size);
-	while (error == EINTR);
-	errno = error;
-	return error == 0 ? 0 : -1;
+	while (at < size) {
+		size_t left = size - at;
+
+		errno = posix_fallocate(fd, at, left < step ? left : step);
+		if (errno == EINTR)
+			step = SLICE;
+		else if (errno != 0)
+			return -1;
+		else
+			at += step;
+	}
+	return 0;
 }
 
 /* region: create */

@@ -23,7 +23,8 @@ const char *mp_spawn_name(void *function)
 	Dl_info found;
 
 	if (dladdr(function, &found) != 0 && found.dli_saddr == function &&
-	    found.dli_sname != NULL)
+	    found.dli_sname != NULL &&
+	    dlsym(RTLD_DEFAULT, found.dli_sname) == function)
 		return found.dli_sname;
 	errno = ENXIO;
 	return NULL;
@@ -74,6 +75,14 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
 }
 /* endregion */
 
+static bool all_are_open(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fcntl(fds[i], F_GETFD) < 0)
+			return false;
+	return true;
+}
+
 /*
  * Puts the hand-over into a new pipe, whole, and gives the end to read from.
  * All is in it before the child exists, so neither waits for the other. The
@@ -81,10 +90,14 @@ void *mp_spawn_pickle(const struct mp_process *process, size_t *size)
  */
 int mp_spawn_hand_over(const struct mp_process *process)
 {
-	size_t size;
-	void *bytes = mp_spawn_pickle(process, &size);
 	int end[2], error = 0;
+	size_t size;
+	void *bytes;
 
+	/* Asked now: the pipe may get the number of one that is closed. */
+	if (!all_are_open(process->keep, process->keep_count))
+		return -1;
+	bytes = mp_spawn_pickle(process, &size);
 	if (bytes == NULL)
 		return -1;
 	if (pipe2(end, O_CLOEXEC | O_NONBLOCK) < 0) {

@@ -23,6 +23,7 @@
 
 #define GRACE  0.5  /* seconds from SIGTERM to SIGKILL */
 #define GLANCE 0.05 /* seconds between two looks where there is no pidfd */
+#define NOTES  16   /* of a worker that are heard at once */
 
 /* --- in a worker --------------------------------------------------------- */
 
@@ -39,8 +40,9 @@ static void send_note(const struct hired *me, int what, uint32_t chunk)
 {
 	struct note note = { what, chunk };
 
-	if (send(me->channel, &note, sizeof(note), MSG_NOSIGNAL) < 0)
-		_exit(1); /* the parent is gone, or the channel: so are we */
+	while (send(me->channel, &note, sizeof(note), MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			_exit(1); /* the parent is gone: so are we */
 }
 
 /* region: record-error */
@@ -51,7 +53,6 @@ static void record_error(struct job *job, size_t item, int error)
 
 	atomic_compare_exchange_strong(&job->first, &none,
 				       (uint64_t)item << 32 | (uint32_t)error);
-	atomic_fetch_add(&job->failed, 1);
 	((char *)job_at(job, job->trouble_at))[item] = FAILED;
 }
 /* endregion */
@@ -144,6 +145,17 @@ static void default_signal(int number)
 		signal(number, SIG_DFL);
 }
 
+/* Waits for work. False: there will be none. */
+static bool hear_go(int channel, struct go *go)
+{
+	ssize_t size;
+
+	do
+		size = recv(channel, go, sizeof(*go), 0);
+	while (size < 0 && errno == EINTR);
+	return size == sizeof(*go);
+}
+
 /* region: worker */
 int mp_pool_worker(const void *args, size_t size)
 {
@@ -159,7 +171,7 @@ int mp_pool_worker(const void *args, size_t size)
 	if (me.pool != NULL)
 		close_others(me.pool);
 	send_note(&me, READY, 0);
-	while (recv(me.channel, &go, sizeof(go), 0) == sizeof(go)) {
+	while (hear_go(me.channel, &go)) {
 		mp_task *task;
 
 		if (mp_shared_resize(&me.memory, go.memory_size) < 0)
@@ -239,12 +251,17 @@ void worker_go(struct mp_pool *pool, size_t i)
 
 /* --- watching ------------------------------------------------------------ */
 
-/* Hands on all notes of a worker. 0: no more for now, 1: the channel is at its
- * end, or was written to by somebody else than us; -1: broken off. */
-static int hear_all(struct mp_pool *pool, size_t i,
-		    int (*heard)(struct mp_pool *, size_t, const struct note *))
+/*
+ * Hands on the notes of a worker: all, if it has ended; else just so many that
+ * the others and the time get their turn.
+ * 0: no more for now, 1: the channel is at its end, or was written to by
+ * somebody else than us; -1: broken off.
+ */
+static int hear_notes(struct mp_pool *pool, size_t i, bool ended,
+		      int (*heard)(struct mp_pool *, size_t,
+				   const struct note *))
 {
-	for (;;) {
+	for (int left = NOTES; ended || left > 0; left--) {
 		struct note note;
 		ssize_t size = recv(pool->worker[i].channel, &note,
 				    sizeof(note), MSG_DONTWAIT | MSG_TRUNC);
@@ -258,6 +275,7 @@ static int hear_all(struct mp_pool *pool, size_t i,
 		if (heard(pool, i, &note) < 0)
 			return errno == EBADMSG ? 1 : -1;
 	}
+	return 0;
 }
 
 /* region: listen */
@@ -291,7 +309,7 @@ int workers_listen(struct mp_pool *pool, double timeout,
 		ended = it->watch >= 0 ? ready[2 * i + 1]
 				       : watch_end(it->process.pid, 0) == 0;
 		if (ready[2 * i] || ended)
-			end = hear_all(pool, i, heard);
+			end = hear_notes(pool, i, ended, heard);
 		if (end < 0 || ((end > 0 || ended) && died(pool, i) < 0))
 			return -1;
 		if (ended)

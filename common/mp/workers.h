@@ -30,7 +30,6 @@ enum trouble { NO_TROUBLE, FAILED, LOST };
 struct job {
 	_Atomic uint32_t next;	/* the chunk to try first */
 	_Atomic uint64_t first; /* error to come: its item, and the error */
-	_Atomic uint64_t failed;
 	uint32_t chunks, chunk_size;
 	size_t count, item_size, result_size;
 	size_t trouble_at, items_at, results_at; /* bytes from here */

@@ -30,6 +30,8 @@ int send_rights(int socket, const void *message, size_t size, const int *fds,
 	do
 		sent = sendmsg(socket, &all, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == ECONNRESET)
+		errno = EPIPE; /* gone, and with something of ours unread */
 	return sent < 0 ? -1 : 0;
 }
 

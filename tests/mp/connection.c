@@ -356,6 +356,41 @@ static void signals_do_not_matter(void **state)
 	sigaction(SIGALRM, &old, NULL);
 }
 
+/* A child that sends or receives sleeps until the other end does its part. */
+static void sleep_all_the_same(bool duplex, bool sends)
+{
+	struct mp_connection in, out;
+	pid_t pid;
+
+	open_pair(&in, &out, duplex);
+	assert_return_code(fcntl(in.fd, F_SETFL, O_NONBLOCK), errno);
+	assert_return_code(fcntl(out.fd, F_SETFL, O_NONBLOCK), errno);
+	pid = fork();
+	if (pid == 0)
+		_exit(sends ? send_some(&out, LARGE, -1) != 0
+			    : receive(&in, LARGE, -1) != LARGE);
+	wait_until_asleep(pid);
+	if (sends)
+		assert_int_equal(receive(&in, LARGE, -1), LARGE);
+	else
+		assert_int_equal(send_some(&out, LARGE, -1), 0);
+	assert_int_equal(end_of(pid), 0);
+	mp_connection_close(&in);
+	mp_connection_close(&out);
+}
+
+/* As another process may make them, which has a copy. */
+static void ends_that_do_not_block_wait_all_the_same(void **state)
+{
+	(void)state;
+	fill_bytes();
+	EACH_KIND(duplex)
+	{
+		sleep_all_the_same(duplex, true);
+		sleep_all_the_same(duplex, false);
+	}
+}
+
 static void wait_tells_which(void **state)
 {
 	struct mp_connection in[20], out[20];
@@ -796,6 +831,7 @@ int main(int argc, char *argv[])
 		TEST(timeouts_are_not_early_and_lose_nothing),
 		TEST(giving_up_in_a_frame_breaks_it),
 		TEST(signals_do_not_matter),
+		TEST(ends_that_do_not_block_wait_all_the_same),
 		TEST(wait_tells_which),
 		TEST(nobody_to_receive_is_epipe),
 		TEST(a_peer_that_leaves_things_unread_is_told),

@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -423,9 +424,14 @@ static void too_many_or_closed_descriptors_are_refused(void **state)
 {
 	int many[MP_FORKSERVER_KEEP + 1], null = open("/dev/null", O_RDONLY);
 	struct mp_process p = { .target = end_like, MP_KEEP(777) };
+	int next;
 
 	(void)state;
 	open_server();
+	expect_start_fails(&p, EBADF);
+	next = dup(null); /* what a pipe of the start would be called */
+	close(next);
+	p.keep = &next;
 	expect_start_fails(&p, EBADF);
 	for (int i = 0; i <= MP_FORKSERVER_KEEP; i++)
 		many[i] = null;
@@ -506,6 +512,21 @@ static void close_waits_for_the_children(void **state)
 	close_server();
 	assert_int_equal(exitcode_served(&p),
 			 0); /* its status is still there */
+}
+
+/* The system says ECONNRESET, once, to who sent what was not read. */
+static void a_server_killed_with_a_request_unread_is_epipe(void **state)
+{
+	struct mp_process next = { .target = end_like };
+
+	(void)state;
+	open_server();
+	kill(server.process.pid, SIGSTOP);
+	assert_int_equal(send(server.socket, "", 1, 0), 1);
+	kill(server.process.pid, SIGKILL);
+	assert_return_code(mp_process_join(&server.process, LONG), errno);
+	expect_start_fails(&next, EPIPE);
+	assert_return_code(mp_forkserver_close(&server, LONG), errno);
 }
 
 static void a_killed_server_is_told(void **state)
@@ -920,6 +941,7 @@ int main(int argc, char *argv[])
 		TEST(the_server_is_small),
 		TEST(ctrl_c_does_not_end_it),
 		TEST(close_waits_for_the_children),
+		TEST(a_server_killed_with_a_request_unread_is_epipe),
 		TEST(a_killed_server_is_told),
 		TEST(the_end_of_the_caller_ends_all),
 		TEST(a_killed_caller_leaves_nothing),

@@ -216,10 +216,19 @@ static void what_is_no_address_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_fails(mp_address_parse(&address, bad[i]), EINVAL);
-	memset(text + 5, 'x', 107);
-	assert_works(mp_address_parse(&address, text));
-	strcat(text, "x");
-	assert_fails(mp_address_parse(&address, text), ENAMETOOLONG);
+	assert_fails(mp_address_parse(&address, NULL), EINVAL);
+	for (int at = 0; at <= 1; at++) { /* an @ does not count */
+		char printed[MP_ADDRESS_SIZE];
+
+		strcpy(text, at ? "unix:@" : "unix:");
+		memset(text + strlen(text), 'x', 107);
+		text[5 + at + 107] = '\0';
+		assert_works(mp_address_parse(&address, text));
+		mp_address_print(&address, printed);
+		assert_string_equal(printed, text);
+		strcat(text, "x");
+		assert_fails(mp_address_parse(&address, text), ENAMETOOLONG);
+	}
 }
 
 /* --- listening and connecting ------------------------------------------- */

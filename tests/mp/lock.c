@@ -137,25 +137,6 @@ static int end_until(double deadline, pid_t pid)
 	return end_of(pid);
 }
 
-/* Waits until a child sleeps: one that has nothing else to do, in the lock. */
-static void wait_until_asleep(pid_t pid)
-{
-	double deadline = deadline_after(LONG);
-	char path[64], line[512], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	while (state != 'S') {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t size = read(fd, line, sizeof(line) - 1);
-
-		close(fd);
-		assert_true(size > 0 && time_left(deadline) > 0);
-		line[size] = '\0';
-		state = strrchr(line, ')')[2];
-		usleep(50);
-	}
-}
-
 /* --- targets: exported, for spawn ---------------------------------------- */
 
 /* Attaches and tries; what a child started by either method does. */

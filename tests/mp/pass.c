@@ -7,17 +7,21 @@
 
 #include "../support.h"
 #include "descriptors.h"
+#include "frame.h"
 #include "io.h"
 #include "listener.h"
+#include "rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define assert_fails(call, error)               \
@@ -289,6 +293,49 @@ static void nothing_comes_or_nobody_is_there(void **state)
 	mp_connection_close(&in);
 }
 
+/* The head of a parcel alone, as of a sender that is killed behind it. */
+static void send_head(void)
+{
+	unsigned char head[FRAME_HEAD];
+	size_t size = frame_head(head, sizeof(MESSAGE));
+
+	assert_int_equal(write(out.fd, head, size), size);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+static void behind_the_head_it_waits_no_longer_either(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, old;
+	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { 0 };
+	int fd = STDIN_FILENO, got;
+
+	(void)state;
+	open_both();
+	send_head();
+	assert_fails(mp_connection_recv_descriptors(&in, &got, 1, 0),
+		     ETIMEDOUT);
+	sigaction(SIGALRM, &action, &old);
+	setitimer(ITIMER_REAL, &often, NULL);
+	assert_fails(mp_connection_recv_descriptors(&in, &got, 1, 0.05),
+		     ETIMEDOUT);
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	assert_return_code(send_rights(out.fd, MESSAGE "\1", sizeof(MESSAGE),
+				       &fd, 1),
+			   errno);
+	assert_int_equal(recv_fds(&got, 1), 1); /* nothing was lost */
+	close(got);
+	expect_whole();
+	send_head();
+	mp_connection_close(&out);
+	assert_fails(recv_fds(&got, 1), EPROTO);
+	mp_connection_close(&in);
+}
+
 /* The system bounds how many a user has on their way; root it trusts. */
 static int send_too_many(void)
 {
@@ -428,6 +475,7 @@ int main(int argc, char *argv[])
 		TEST(too_many_for_this_process_is_emfile),
 		TEST(a_claim_that_is_not_true_is_eproto),
 		TEST(nothing_comes_or_nobody_is_there),
+		TEST(behind_the_head_it_waits_no_longer_either),
 		TEST(too_many_on_their_way_is_told),
 		TEST(a_child_of_either_method_receives),
 		TEST(copies_of_an_end_take_turns),

@@ -111,6 +111,20 @@ int ignore_sigterm(const void *item, void *result)
 	return take_for_ever(item, result);
 }
 
+int answer_42(const void *item, void *result)
+{
+	(void)item;
+	(void)result;
+	return 42;
+}
+
+int do_nothing(const void *item, void *result)
+{
+	(void)item;
+	(void)result;
+	return 0;
+}
+
 /* --- helpers -------------------------------------------------------------------- */
 
 static struct mp_pool opened(size_t workers, enum mp_method method)
@@ -291,6 +305,33 @@ static void each_result_is_handed_on_once(void **state)
 			assert_int_equal(handed.times[i], i != 10 && i != 500);
 		assert_int_equal(handed.wrong, 0);
 	}
+	mp_pool_terminate(&pool);
+}
+
+static void take_slowly(size_t item, const void *result, void *context)
+{
+	(void)item;
+	(void)result;
+	++*(int *)context;
+	usleep(1000);
+}
+
+/* Results come as fast as they are taken: there is always one. */
+static void who_takes_results_gives_up_in_time(void **state)
+{
+	struct mp_pool pool = opened(2, MP_FORK);
+	struct mp_map map = map_of(1);
+	int taken = 0;
+
+	(void)state;
+	map.task = do_nothing;
+	map.done = take_slowly;
+	map.context = &taken;
+	assert_return_code(mp_pool_map_async(&pool, &map), errno);
+	assert_fails(mp_pool_wait(&pool, 0.05), ETIMEDOUT);
+	assert_in_range(taken, 1, COUNT - 1);
+	assert_int_equal(mp_pool_wait(&pool, -1), 0);
+	assert_int_equal(taken, COUNT);
 	mp_pool_terminate(&pool);
 }
 
@@ -526,6 +567,55 @@ static void killed_at_random(void **state)
 	mp_pool_terminate(&pool);
 }
 
+/* Each item has failed or is lost: none is both. */
+static void killed_while_items_fail(void **state)
+{
+	enum { MANY = 2000000 };
+	struct mp_pool pool = opened(2, MP_FORK);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct mp_map map = { .task = answer_42, .count = MANY };
+		pid_t victim = any_worker();
+
+		assert_return_code(mp_pool_map_async(&pool, &map), errno);
+		usleep(random() % 3000);
+		kill(victim, SIGKILL);
+		assert_int_equal(mp_pool_wait(&pool, LONG), MANY);
+		assert_int_equal(map.failed + map.lost_count, MANY);
+		assert_in_range(map.lost_count, 0, 1);
+	}
+	mp_pool_terminate(&pool);
+}
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+}
+
+/* The parent has a handler, and so lives: it has reaped all. */
+static void signals_end_no_worker(void **state)
+{
+	struct sigaction action = { .sa_handler = on_interrupt }, old;
+	struct mp_map map = map_of(0);
+	struct mp_pool pool;
+	pid_t before[16], after[16];
+
+	(void)state;
+	sigaction(SIGUSR1, &action, &old); /* without SA_RESTART */
+	pool = opened(3, MP_FORK);
+	assert_int_equal(mp_active_children(before, 16), 3);
+	for (int i = 0; i < 3; i++) {
+		wait_until_asleep(before[i]);
+		kill(before[i], SIGUSR1);
+	}
+	assert_int_equal(mp_pool_map(&pool, &map), 0);
+	assert_int_equal(mp_active_children(after, 16), 3);
+	assert_memory_equal(before, after, 3 * sizeof(pid_t));
+	mp_pool_terminate(&pool);
+	sigaction(SIGUSR1, &old, NULL);
+}
+
 static void maps_leave_no_byte(void **state)
 {
 	struct mp_pool pool = opened(3, MP_FORK);
@@ -617,12 +707,6 @@ static void no_descriptors_left_is_emfile(void **state)
 
 /* --- Ctrl-C ------------------------------------------------------------------------------- */
 
-static void on_interrupt(int signal)
-{
-	(void)signal;
-}
-
-/* The parent has a handler, and so lives: it has reaped all. */
 static int interrupted_with_a_handler(void)
 {
 	struct mp_pool pool = { .workers = 3 };
@@ -688,6 +772,7 @@ int main(int argc, char *argv[])
 		TEST(results_need_not_be_wanted),
 		TEST(larger_maps_get_larger_memory),
 		TEST(each_result_is_handed_on_once),
+		TEST(who_takes_results_gives_up_in_time),
 		TEST(misuse_has_an_errno),
 		TEST(only_who_opened_it_may_use_it),
 		TEST(close_and_join_finish_the_work),
@@ -697,6 +782,8 @@ int main(int argc, char *argv[])
 		TEST(a_lost_item_is_told_and_the_rest_is_done),
 		TEST(more_may_be_lost_than_are_listed),
 		TEST(killed_at_random),
+		TEST(killed_while_items_fail),
+		TEST(signals_end_no_worker),
 		TEST(maps_leave_no_byte),
 		TEST(a_worker_that_dies_at_its_start_fails_the_pool),
 		TEST(a_full_process_table_is_eagain),

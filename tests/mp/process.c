@@ -12,6 +12,7 @@
 #include "io.h"
 #include "mp_spawn.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -340,12 +341,19 @@ static void arguments_cross_whole(void **state)
 static void a_static_target_cannot_be_spawned(void **state)
 {
 	struct mp_process p = { .target = nameless, .method = MP_SPAWN };
+	/* It has a name, but none that this program is searched for. */
+	void *m = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
+	void *library = m == NULL ? nameless : dlsym(m, "cbrt");
 	size_t size;
 
 	(void)state;
 	expect_start_fails(&p, ENXIO);
 	assert_null(mp_spawn_pickle(&p, &size));
 	assert_int_equal(errno, ENXIO);
+	p.target = (mp_target *)library;
+	expect_start_fails(&p, ENXIO);
+	dlclose(m);
+	p.target = nameless;
 	p.method = MP_FORK; /* the struct can be used again */
 	assert_return_code(mp_process_start(&p), errno);
 	assert_int_equal(exitcode_of(&p), 0);
@@ -369,11 +377,15 @@ static void a_spawned_child_keeps_what_it_is_handed(void **state)
 
 static void a_closed_descriptor_cannot_be_kept(void **state)
 {
+	int next = dup(STDIN_FILENO); /* what our own pipe would be called */
 	struct mp_process p = { .target = end_like,
 				.method = MP_SPAWN,
 				MP_KEEP(777) };
 
 	(void)state;
+	expect_start_fails(&p, EBADF);
+	close(next);
+	p.keep = &next;
 	expect_start_fails(&p, EBADF);
 }
 

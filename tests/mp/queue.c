@@ -386,22 +386,6 @@ static void get_victim(struct mp_queue *queue)
 	mp_queue_get(queue, buffer, sizeof(buffer), -1);
 }
 
-/* Waits until a child sleeps: the state in /proc/PID/stat. */
-static void wait_asleep(pid_t pid)
-{
-	double until = monotonic_now() + LONG;
-	char path[64], line[128] = "";
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	do {
-		FILE *file = fopen(path, "re");
-
-		assert_non_null(file);
-		assert_non_null(fgets(line, sizeof(line), file));
-		fclose(file);
-	} while (strstr(line, ") S ") == NULL && monotonic_now() < until);
-}
-
 /* Has the sleeper ended, and well? If nobody helps it, it has a second. */
 static bool has_ended(pid_t pid, double seconds)
 {
@@ -444,7 +428,7 @@ static void a_killed_sleeper_takes_no_wake_with_it(void **state)
 			if (pid[s] == 0)
 				_exit(mp_queue_get(&queue, buffer, 8, LONG) !=
 				      1);
-			wait_asleep(pid[s]);
+			wait_until_asleep(pid[s]);
 		}
 		victim = pid[i % 2];
 		other = pid[(i + 1) % 2];
@@ -474,7 +458,7 @@ static bool kill_a_producer(long steps)
 	sleeper = fork();
 	if (sleeper == 0)
 		_exit(mp_queue_get(&queue, buffer, 8, LONG) < 5);
-	wait_asleep(sleeper);
+	wait_until_asleep(sleeper);
 	killed = killed_after(steps, put_victim, &queue);
 	if (!has_ended(sleeper, mp_queue_count(&queue) > 0 ? 1 : 0)) {
 		assert_int_equal(mp_queue_count(&queue),
@@ -502,7 +486,7 @@ static bool kill_a_consumer(long steps)
 	sleeper = fork();
 	if (sleeper == 0)
 		_exit(mp_queue_put(&queue, "sleeper", 7, LONG) < 0);
-	wait_asleep(sleeper);
+	wait_until_asleep(sleeper);
 	killed = killed_after(steps, get_victim, &queue);
 	if (!has_ended(sleeper, mp_queue_count(&queue) < FULL ? 1 : 0)) {
 		/* or it slept on beside the room */

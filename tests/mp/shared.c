@@ -196,6 +196,34 @@ static void memory_is_zeroed_and_as_large_as_asked(void **state)
 	}
 }
 
+/* As on a system where signals come more often than the call takes. */
+static int interruptions; /* still to come */
+
+int posix_fallocate(int fd, off_t at, off_t size)
+{
+	if (size > 4 << 20 && interruptions > 0) {
+		interruptions--;
+		return EINTR;
+	}
+	return fallocate(fd, 0, at, size) < 0 ? errno : 0;
+}
+
+static void signals_do_not_hold_it_up(void **state)
+{
+	struct mp_shared it;
+	struct stat status;
+
+	(void)state;
+	interruptions = 1000;
+	assert_return_code(mp_shared_create(&it, name, (9 << 20) + 1), errno);
+	assert_int_equal(interruptions, 999);
+	interruptions = 0;
+	fstat(it.fd, &status);
+	assert_true(status.st_blocks * 512 > 9 << 20);
+	assert_return_code(mp_shared_unlink(&it), errno);
+	mp_shared_close(&it);
+}
+
 static void no_size_and_every_size_too_large_are_told(void **state)
 {
 	static const size_t too_large[] = { SSIZE_MAX, (size_t)SSIZE_MAX + 1,
@@ -1046,6 +1074,7 @@ int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		TEST(memory_is_zeroed_and_as_large_as_asked),
+		TEST(signals_do_not_hold_it_up),
 		TEST(no_size_and_every_size_too_large_are_told),
 		TEST(children_share_nameless_memory),
 		TEST(children_share_named_memory),
