@@ -6,12 +6,12 @@
  */
 #include "pool.h"
 
+#include "cpus.h"
 #include "deadline.h"
 #include "mp_spawn.h"
 #include "workers.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -161,15 +161,6 @@ static int died(struct mp_pool *pool, size_t i)
 /* endregion */
 
 /* --- opening and ending -------------------------------------------------- */
-
-static size_t usable_cpus(void)
-{
-	cpu_set_t cpus;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 1; /* more than 1024 */
-	return CPU_COUNT(&cpus);
-}
 
 /* Nothing of the pool is left; errno stays as it is. */
 static void release(struct mp_pool *pool)

@@ -7,9 +7,9 @@
  */
 #include "lab1.h"
 
+#include "cpus.h"
 #include "stage.h"
 
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,15 +172,6 @@ static void measure_all(int count, struct row *judged)
 
 /* --- the scene --------------------------------------------------------- */
 
-static int usable_cpus(void)
-{
-	cpu_set_t cpus;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return MOST; /* more than 1024 */
-	return CPU_COUNT(&cpus) < MOST ? CPU_COUNT(&cpus) : MOST;
-}
-
 /* Rows of 1, 2, 4 ... workers, and at last of the most. How many rows. */
 static int make_rows(int most)
 {
@@ -207,7 +198,7 @@ static struct row *choose_row(int count, int cpus)
 void play_speedup(void)
 {
 	int cpus = usable_cpus(), given = million_steps;
-	int most = most_workers > 0 ? most_workers : cpus;
+	int most = most_workers > 0 ? most_workers : cpus < MOST ? cpus : MOST;
 	int count = make_rows(most);
 	struct row *judged = choose_row(count, cpus);
 

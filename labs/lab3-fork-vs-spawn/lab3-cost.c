@@ -7,6 +7,7 @@
  */
 #include "lab3.h"
 
+#include "cpus.h"
 #include "stage.h"
 
 #include <spawn.h>
@@ -151,9 +152,11 @@ void play_cost(void)
 	int sizes = large < LEAST ? 1 : SIZES;
 	double took[SIZES][METHODS];
 	double *empty = took[0], *full = took[SIZES - 1];
+	cpu_set_t cpus = stay_on_one_cpu();
 
 	for (int i = 0; i < sizes; i++)
 		measure(size[i], took[i]);
+	use_cpus(&cpus);
 	play_for_the_picture(large);
 	draw(sizes, size, took);
 	if (sizes == SIZES)

@@ -6,6 +6,7 @@
  */
 #include "lab3.h"
 
+#include "cpus.h"
 #include "forkserver.h"
 #include "stage.h"
 
@@ -280,6 +281,7 @@ void play_table(void)
 	size_t large = affordable(max_rss);
 	int file = check(memfd_create("text", MFD_CLOEXEC));
 	struct record record = record_start();
+	cpu_set_t cpus = stay_on_one_cpu(); /* the server, too */
 
 	check(mp_forkserver_open(&server)); /* early: no thread, no memory */
 	stream = fdopen(file, "w");
@@ -294,6 +296,7 @@ void play_table(void)
 	record_stop(&record); /* what is measured would fill the picture */
 	keep_picture(&record);
 	measure(columns, large);
+	use_cpus(&cpus);
 	show_table(columns, threads, large);
 
 	conclude(fork->saw.main_ran_in == getpid() && fork->saw.below == 42 &&

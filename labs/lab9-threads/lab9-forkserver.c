@@ -8,6 +8,7 @@
  */
 #include "lab9.h"
 
+#include "cpus.h"
 #include "forkserver.h"
 #include "io.h"
 #include "process.h"
@@ -209,6 +210,7 @@ void play_forkserver(void)
 	struct holder holder;
 	struct gate answers;
 	pid_t parent[WAYS] = { [FORK] = getpid() };
+	cpu_set_t cpus = stay_on_one_cpu(); /* the servers, too */
 
 	gate_make(&answers);
 	parent[HELPER] = start_helper(); /* early: no thread, no memory */
@@ -220,6 +222,7 @@ void play_forkserver(void)
 		hear(answers.in, &column[way].saw, sizeof(column[way].saw));
 	}
 	measure(column, large);
+	use_cpus(&cpus);
 	show_table(column, parent, large);
 	holder_end(&holder);
 	close(helper); /* so it ends */

@@ -9,6 +9,7 @@
  * python3 its column stays empty.
  */
 #include "bench.h"
+#include "cpus.h"
 #include "deadline.h"
 #include "options.h"
 #include "process.h"
@@ -16,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,22 +59,12 @@ static cpu_set_t all_cpus;
 
 void pin(void)
 {
-	cpu_set_t one;
-	int cpu = 0;
-
-	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) < 0)
-		fail("sched_getaffinity");
-	while (!CPU_ISSET(cpu, &all_cpus))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) < 0)
-		fail("sched_setaffinity");
+	all_cpus = stay_on_one_cpu();
 }
 
 void unpin(void)
 {
-	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
+	use_cpus(&all_cpus);
 }
 
 /* --- CPython ----------------------------------------------------------- */

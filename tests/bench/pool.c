@@ -2,9 +2,9 @@
 #include "pool.h"
 
 #include "bench.h"
+#include "cpus.h"
 #include "deadline.h"
 
-#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -120,10 +120,7 @@ static int cpus;
 
 static void begin_speedup(void)
 {
-	cpu_set_t set;
-
-	sched_getaffinity(0, sizeof(set), &set);
-	cpus = CPU_COUNT(&set);
+	cpus = usable_cpus();
 	calibrate();
 	begin_map();
 	close_pool();

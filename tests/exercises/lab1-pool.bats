@@ -34,7 +34,7 @@ cost_of() {
 }
 
 @test "try 4: without the mark that it was begun, item 3 is done again, and held again" {
-	changed lab1 $SOURCES/lab1.h 's/PATIENCE 30/PATIENCE 2/'
+	changed lab1 common/stage/gate.h 's/PATIENCE 30/PATIENCE 2/'
 	changed lab1 common/mp/workers.c '/atomic_store_explicit(progress, 2 \* i + 1,/,/;/d'
 	run -1 timeout -k 2 30 "$changed" killed
 	assert_line --regexp "is at item 3: SIGKILL$"

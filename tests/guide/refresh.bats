@@ -382,6 +382,13 @@ proofread() {
 	run -0 guide/tools/proofread
 }
 
+# What it compares leaves legends out: they follow the columns.
+@test "the legend of each recorded chart tells of just what its rows show" {
+	cd "$TOP"
+	run -0 tests/legends guide/*.md
+	[ "$output" -ge 5 ] || fail "just $output charts"
+}
+
 @test "the terms of the glossary are in order, each once" {
 	# As a reader looks for them: without marks, small.
 	run -0 sed -n 's/^### //p' guide/glossary.md

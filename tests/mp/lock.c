@@ -7,6 +7,7 @@
 #include "lock.h"
 
 #include "../support.h"
+#include "cpus.h"
 #include "deadline.h"
 #include "io.h"
 
@@ -799,28 +800,6 @@ static pid_t start_waiter(struct mp_lock *lock,
 	return pid;
 }
 
-/* This process, and with it all it starts, on one CPU from now on. */
-static cpu_set_t stay_on_one_cpu(void)
-{
-	cpu_set_t all, one;
-	int cpu = 0;
-
-	sched_getaffinity(0, sizeof(all), &all);
-	while (!CPU_ISSET(cpu, &all))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-	return all;
-}
-
-/*
- * This process holds the lock, a victim and another wait for it. The release
- * wakes the victim alone, and before it can run it is killed: it shares our CPU,
- * and runs only when nobody else wants to. Meanwhile the lock was taken without a
- * system call, so the next release knows of no waiter and wakes none: the other
- * sleeps before a free lock. How the victim ended; struck, if all that came true.
- */
 static int strike(struct mp_lock *lock, pid_t victim, int *struck)
 {
 	int taken, end;
@@ -881,7 +860,7 @@ static void a_killed_waiter_holds_up_nobody(void **state)
 		for (int i = 0; i < AT_ONCE; i++)
 			good += end_round(&round[i], deadline);
 	}
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	use_cpus(&cpus);
 	assert_int_equal(good, rounds(1000));
 	assert_true(struck > rounds(1000) / 2);
 }
@@ -911,7 +890,7 @@ static void the_mutex_alone_would_hang(void **state)
 			kill_it(other);
 		mp_lock_close(&lock);
 	}
-	sched_setaffinity(0, sizeof(cpus), &cpus);
+	use_cpus(&cpus);
 	if (!hung)
 		skip(); /* a better libc, or a better kernel */
 }

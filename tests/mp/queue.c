@@ -7,12 +7,12 @@
 #include "queue.h"
 
 #include "../support.h"
+#include "cpus.h"
 #include "deadline.h"
 #include "lock.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -408,16 +408,9 @@ static bool has_ended(pid_t pid, double seconds)
  */
 static void a_killed_sleeper_takes_no_wake_with_it(void **state)
 {
-	cpu_set_t all, one;
-	int cpu = 0;
+	cpu_set_t cpus = stay_on_one_cpu();
 
 	(void)state;
-	sched_getaffinity(0, sizeof(all), &all);
-	while (!CPU_ISSET(cpu, &all))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
 	for (int i = 0; i < rounds(200); i++) {
 		struct mp_queue queue;
 		pid_t pid[2], victim, other;
@@ -443,7 +436,7 @@ static void a_killed_sleeper_takes_no_wake_with_it(void **state)
 		}
 		mp_queue_close(&queue);
 	}
-	sched_setaffinity(0, sizeof(all), &all);
+	use_cpus(&cpus);
 }
 
 /* One sleeps in get. If the victim's message was put before its end, that alone
