@@ -165,3 +165,19 @@ run_tests() {
 	assert_line --partial "'soon' is not seconds"
 	assert_line "valgrind: 0 passed, 1 failed"
 }
+
+@test "tests/each adds up; who fails, or dies without a total, counts as failed" {
+	cat >"$BATS_TEST_TMPDIR/play" <<-'END'
+		case $1 in
+		good) echo "3 passed, 0 failed" ;;
+		bad) echo "1 passed, 1 failed" && exit 1 ;;
+		killed) kill -KILL $$ ;;
+		esac
+	END
+	each=(tests/each title bash "$BATS_TEST_TMPDIR/play")
+	run -0 "${each[@]}" -- good good
+	assert_output "title: 6 passed, 0 failed"
+	run -1 "${each[@]}" -- good bad killed
+	assert_line --regexp '^  FAIL  .* killed$'
+	assert_line --index -1 "title: 4 passed, 2 failed"
+}
