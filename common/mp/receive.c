@@ -14,7 +14,7 @@
 /* region: read-some */
 /*
  * Waits for bytes, and takes what is there, at most size. The read itself may
- * wait; only who has a deadline looks before, or meets EAGAIN: another process
+ * wait; only who has a deadline looks before, or who meets EAGAIN: some process
  * has set O_NONBLOCK, and that holds for all copies of the end.
  */
 static ssize_t read_some(const struct mp_connection *from, void *to,

@@ -19,7 +19,7 @@
 /*
  * Waits for room, and writes what fits there. The write itself may wait; only
  * who has a deadline looks before, and then writes no more than surely fits: to
- * a pipe that has room, PIPE_BUF bytes. So does who meets EAGAIN: another process
+ * a pipe that has room, PIPE_BUF bytes. So does who meets EAGAIN: some process
  * has set O_NONBLOCK, and that holds for all copies of the end.
  */
 static ssize_t write_some(const struct mp_connection *to, const void *bytes,
