@@ -9,10 +9,13 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* region: player */
@@ -49,6 +52,27 @@ long hear_answer(const struct player *player)
 
 	hear(player->answers.in, &value, sizeof(value));
 	return value;
+}
+
+/* region: hold */
+void hold(const struct player *player)
+{
+	siginfo_t info;
+
+	check(kill(player->process.pid, SIGSTOP));
+	check(waitid(P_PID, player->process.pid, &info,
+		     WSTOPPED | WEXITED | WNOWAIT));
+}
+
+void let_go_on(const struct player *player)
+{
+	check(kill(player->process.pid, SIGCONT));
+}
+/* endregion */
+
+void may_be_held(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 void dismiss(struct player *player)

@@ -161,6 +161,7 @@ static int receive_message(const void *args, size_t size)
 	long n;
 
 	(void)size;
+	may_be_held();
 	await_step(&me);
 	span_begin("receives");
 	n = mp_connection_recv_bytes_into(&from, text, sizeof(text), timeout);
@@ -177,7 +178,7 @@ static void play_frames(void)
 	struct mp_connection from, to;
 	struct player a, b;
 	unsigned char head[FRAME_HEAD];
-	long got_a, got_b;
+	long got_a, got_b, left;
 
 	check(mp_pipe(&from, &to, false));
 	start_player(&a, "A", receive_message, &from);
@@ -186,15 +187,18 @@ static void play_frames(void)
 	check(write(to.fd, head, FRAME_SHORT));
 	let_step(&a);
 	await_change(from.fd, FRAME_SHORT); /* A has taken the head */
+	hold(&a);
+	check(write(to.fd, MESSAGE, LENGTH)); /* B could take it */
 	got_b = step(&b);
-	check(write(to.fd, MESSAGE, LENGTH));
+	left = waiting_in(from.fd);
+	let_go_on(&a);
 	got_a = hear_answer(&a);
 	dismiss(&a);
 	dismiss(&b);
 	mp_connection_close(&from);
 	mp_connection_close(&to);
 
-	conclude(got_a == LENGTH && got_b == -ETIMEDOUT,
+	conclude(got_a == LENGTH && got_b == -ETIMEDOUT && left == LENGTH,
 		 "mp: it was A's turn, so B read nothing: readers need a lock");
 }
 /* endregion */

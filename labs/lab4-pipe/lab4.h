@@ -31,6 +31,13 @@ void let_step(const struct player *player);
 long hear_answer(const struct player *player);
 long step(const struct player *player);
 
+/* For the lab: stops it in the middle of a step, wherever it is; it goes on. It
+ * calls may_be_held() first, and so is not left behind, stopped, by a lab that
+ * is killed. */
+void hold(const struct player *player);
+void let_go_on(const struct player *player);
+void may_be_held(void);
+
 /* For the lab: waits for its end, after its last step. */
 void dismiss(struct player *player);
 
