@@ -9,11 +9,17 @@
 #include "stage.h"
 #include "workers.h" /* to look into the pool's memory */
 
+#include <string.h>
+
 #define MANY	 100000 /* items */
 #define FEW	 2000	/* where each costs a message */
 #define TOO_LONG 3.0	/* seconds */
 
-static long numbers[MANY], squares[MANY];
+enum { ONE_BY_ONE, DEFAULT, MESSAGES, WAYS };
+
+static const int counts[WAYS] = { MANY, MANY, FEW };
+static long numbers[MANY];
+static long squares[WAYS][MANY]; /* so that no way vouches for another */
 
 static int square(const void *item, void *result)
 {
@@ -30,27 +36,27 @@ static void look_on(size_t item, const void *result, void *unused)
 	(void)unused;
 }
 
-/* A map of the first so many numbers. */
-static void map_numbers(struct mp_pool *pool, size_t count, size_t chunk,
-			bool with_messages)
+/* A map of the first so many numbers. How many have no result. */
+static size_t map_numbers(struct mp_pool *pool, int way, size_t count)
 {
-	run_map(pool,
-		&(struct mp_map){ .task = square,
-				  .items = numbers,
-				  .count = count,
-				  .item_size = sizeof(numbers[0]),
-				  MP_RESULTS(squares),
-				  .chunk = chunk,
-				  .done = with_messages ? look_on : NULL });
+	return run_map(pool,
+		       &(struct mp_map){ .task = square,
+					 .items = numbers,
+					 .count = count,
+					 .item_size = sizeof(numbers[0]),
+					 MP_RESULTS(squares[way]),
+					 .chunk = way == DEFAULT ? 0 : 1,
+					 .done = way == MESSAGES ? look_on
+								 : NULL });
 }
 
-static bool are_squares(void)
+static bool are_squares(int way)
 {
 	int right = 0;
 
-	for (long i = 0; i < MANY; i++)
-		right += squares[i] == i * i;
-	return right == MANY;
+	for (long i = 0; i < counts[way]; i++)
+		right += squares[way][i] == i * i;
+	return right == counts[way];
 }
 
 /* region: chunks */
@@ -62,7 +68,7 @@ static bool cut(size_t items, size_t workers)
 	size_t chunk_size, chunks;
 
 	check(mp_pool_open(&pool));
-	map_numbers(&pool, items, 0, false);
+	map_numbers(&pool, DEFAULT, items);
 	chunk_size = job_of(&pool.memory)->chunk_size;
 	chunks = job_of(&pool.memory)->chunks;
 	mp_pool_terminate(&pool);
@@ -72,17 +78,13 @@ static bool cut(size_t items, size_t workers)
 	return chunk_size == size && chunks == (items + size - 1) / size;
 }
 
-enum { ONE_BY_ONE, DEFAULT, MESSAGES, WAYS };
-
 static struct mp_pool pool; /* of those that are measured */
+static size_t missing;	    /* results, of all their runs */
 
 static void map_many(int way)
 {
-	progress("chunks: a map of %d items", MANY);
-	if (way == MESSAGES)
-		map_numbers(&pool, FEW, 1, true);
-	else
-		map_numbers(&pool, MANY, way == DEFAULT ? 0 : 1, false);
+	progress("chunks: a map of %d items", counts[way]);
+	missing += map_numbers(&pool, way, counts[way]);
 }
 
 void play_chunks(void)
@@ -91,6 +93,7 @@ void play_chunks(void)
 		{ 10, 2 }, { 17, 4 }, { 100, 4 }, { 1000, 8 }
 	};
 	double least[WAYS], until = monotonic_now() + TOO_LONG;
+	bool all_there = true;
 	int right = 0;
 
 	for (long i = 0; i < MANY; i++)
@@ -103,21 +106,26 @@ void play_chunks(void)
 
 	pool = (struct mp_pool){ .workers = 4 };
 	check(mp_pool_open(&pool));
+	missing = 0;
+	memset(squares, -1, sizeof(squares));
 	/* A busy machine may have left no quiet moment for one of them. */
 	do
 		fastest(map_many, WAYS, least);
 	while (least[ONE_BY_ONE] < 3 * least[DEFAULT] &&
 	       monotonic_now() < until);
 	mp_pool_terminate(&pool);
-	for (int way = 0; way < WAYS; way++)
-		least[way] *= 1e9 / (way == MESSAGES ? FEW : MANY);
+	for (int way = 0; way < WAYS; way++) {
+		least[way] *= 1e9 / counts[way];
+		all_there &= are_squares(way);
+	}
 	show("  chunk 1                         %7.1f ns an item",
 	     least[ONE_BY_ONE]);
 	show("  the default                     %7.1f ns an item",
 	     least[DEFAULT]);
 	show("  chunk 1, and a message for each %7.1f ns an item",
 	     least[MESSAGES]);
-	conclude(are_squares() && least[ONE_BY_ONE] >= 3 * least[DEFAULT],
+	conclude(all_there && missing == 0 &&
+			 least[ONE_BY_ONE] >= 3 * least[DEFAULT],
 		 "an item in a chunk costs %.1f times less than one alone",
 		 least[ONE_BY_ONE] / least[DEFAULT]);
 }

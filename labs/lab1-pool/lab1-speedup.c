@@ -120,12 +120,15 @@ static void keep_best(double *best, double began)
 	span_end();
 }
 
-/* The work once by each, one after the other. */
-static void measure(struct row *row)
+/* The work once by each, one after the other. Are the results the same? */
+static bool measure(struct row *row)
 {
 	int n = row->pool.workers;
 	char name[TIMELINE_NAME];
 
+	/* No result of an earlier run, and what nobody did is not the same. */
+	memset(from_loops, -1, sizeof(from_pool));
+	memset(from_pool, 0, sizeof(from_pool));
 	progress("speedup: the work by %d", n);
 	snprintf(name, sizeof(name), "%d bare loops", n);
 	span_begin(name);
@@ -142,6 +145,7 @@ static void measure(struct row *row)
 					      MP_ITEMS(pieces),
 					      MP_RESULTS(from_pool) });
 	keep_best(&row->pool_took, began);
+	return memcmp(from_pool, from_loops, sizeof(from_pool)) == 0;
 }
 
 static double reached(const struct row *row)
@@ -153,20 +157,23 @@ static double reached(const struct row *row)
  * A busy machine makes runs slower, and none faster. If it had a quiet moment
  * for the loops and none for the pool, the row from which we conclude is begun
  * anew: until both have had one, or neither. A slow pool stays slow.
+ * Were the results the same each time?
  */
-static void measure_all(int count, struct row *judged)
+static bool measure_all(int count, struct row *judged)
 {
 	double until = monotonic_now() + TOO_LONG;
+	bool same = true;
 
 	for (int i = 0; i < LEAST && (i < 3 || monotonic_now() < until); i++)
 		for (int row = 0; row < count; row++)
-			measure(&rows[row]);
+			same &= measure(&rows[row]);
 	while (reached(judged) < ENOUGH && monotonic_now() < until) {
 		judged->loops_took = judged->pool_took = 0;
 		judged->loops_worst = 0;
 		for (int i = 0; i < AGAIN; i++)
-			measure(judged);
+			same &= measure(judged);
 	}
+	return same;
 }
 /* endregion */
 
@@ -201,6 +208,7 @@ void play_speedup(void)
 	int most = most_workers > 0 ? most_workers : cpus < MOST ? cpus : MOST;
 	int count = make_rows(most);
 	struct row *judged = choose_row(count, cpus);
+	bool same;
 
 	from_loops = shared_memory(sizeof(from_pool));
 	for (int i = 0; i < PIECES; i++)
@@ -211,7 +219,7 @@ void play_speedup(void)
 	for (struct row *row = rows; row < rows + count; row++)
 		check(mp_pool_open(&row->pool));
 	start_loops(most);
-	measure_all(count, judged);
+	same = measure_all(count, judged);
 	end_loops(most);
 	million_steps = given;
 
@@ -223,8 +231,7 @@ void play_speedup(void)
 		     rows->loops_took / row->pool_took);
 		mp_pool_terminate(&row->pool);
 	}
-	conclude(memcmp(from_pool, from_loops, sizeof(from_pool)) == 0,
-		 "the pool's results are those of the bare loops");
+	conclude(same, "the pool's results are those of the bare loops");
 	if (reached(judged) < ENOUGH &&
 	    judged->loops_worst > STEADY * judged->loops_took)
 		show("The machine is too busy to tell: the same loops took "
