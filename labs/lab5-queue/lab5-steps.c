@@ -254,7 +254,7 @@ static bool walk_through(bool puts, bool *whole, bool *woken)
 	if (!led)
 		return false;
 	*woken = strip.woken;
-	*whole &= !strip.woken || all_whole();
+	*whole &= strip.woken && all_whole();
 	show("%s, %d instructions, a sleeper in %s:", name, strip.instructions,
 	     puts ? "get" : "put");
 	show_strip(&strip);
@@ -274,7 +274,8 @@ void play_every_instruction(void)
 	led = walk_through(true, &whole, &woken) &&
 	      (!woken || walk_through(false, &whole, &woken));
 	if (led) {
-		conclude(whole, "no message was torn, at any of them");
+		if (woken)
+			conclude(whole, "no message was torn, at any of them");
 		conclude(woken, "and the sleeper was woken whenever it had to");
 	} else {
 		show("No process can be led by ptrace(2) here.");

@@ -29,6 +29,7 @@ fails_at_times() { # COMMAND...
 	assert_all_held
 	run -1 timeout -k 2 60 "$changed" every-instruction
 	assert_line --partial "!! and the sleeper was woken whenever it had to"
+	refute_line --partial "no message was torn" # nobody has looked
 }
 
 @test "try 3: a wake for one is lost with who was woken" {

@@ -110,10 +110,10 @@ trace() { # WORD...: the run's trace is in $trace
 	assert_all_held
 	assert_line --regexp 'copying its message in +0 +0  goes on$'
 	assert_line --regexp 'copying a message out +1 +1  goes on$'
-	assert_line --regexp 'asleep in put +2 +2  goes on$'
+	assert_line --regexp 'asleep in put +1 +1  goes on$'
 	assert_line --regexp 'asleep in get +0 +0  goes on$'
 	assert_line --regexp 'after its put +0 +1  goes on$'
-	assert_line --regexp 'after its get +2 +1  goes on$'
+	assert_line --regexp 'after its get +1 +0  goes on$'
 }
 
 @test "killed: none got through its copy, and SIGKILL was what ended each" {
