@@ -213,6 +213,7 @@ at_once_is() {
 	run -0 lab 6 non-owner
 	assert_all_held
 	assert_equal "$(grep -c 'release: EPERM' <<<"$output")" 2
+	assert_line --partial "acquire(0): 0,"
 	assert_line --partial "sem_post: 0, sem_trywait: 0"
 }
 
