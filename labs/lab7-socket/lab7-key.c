@@ -175,7 +175,7 @@ static int serve_one(struct mp_listener *listener, double timeout)
 	receive_text(&conn, line);
 	send_text(&conn, "HELLO");
 	mp_connection_close(&conn);
-	return 0;
+	return strcmp(line, "hello") == 0 ? 0 : EPROTO;
 }
 
 /* The silent one first; the others while it is there. */

@@ -92,6 +92,11 @@ static void examine(struct mp_connection *conn)
 }
 /* endregion */
 
+static const char *word_for(const char *memory, size_t size)
+{
+	return memory[0] == 't' && memory[size - 1] == 'l' ? "got it" : "wrong";
+}
+
 /* Receives the memory, either way, so often; says when it has it each time. */
 static void take_memory(struct mp_connection *conn)
 {
@@ -102,10 +107,10 @@ static void take_memory(struct mp_connection *conn)
 		size_t size = check(mp_connection_recv_bytes(
 			conn, &copy, SIZE_MAX, step_patience()));
 
-		send_text(conn, "got it");
+		send_text(conn, word_for(copy, size));
 		check(mp_connection_recv_descriptors(conn, &fd, 1, PATIENCE));
 		memory = map(fd, size);
-		send_text(conn, memory[size - 1] == 'l' ? "got it" : "");
+		send_text(conn, word_for(memory, size));
 		munmap(memory, size);
 		close(fd);
 		free(copy);
@@ -146,12 +151,14 @@ static void keep_least(double *least, double began)
 }
 
 /* region: by-bytes-or-descriptor */
-/* The same memory, by its bytes and by a descriptor: seconds of each. */
-static void time_both(struct mp_connection *conn,
+/* The same memory, by its bytes and by a descriptor: seconds of each. Has it
+ * arrived, each time? */
+static bool time_both(struct mp_connection *conn,
 		      const struct mp_shared *memory, double *by_bytes,
 		      double *by_descriptor)
 {
 	char line[LINE];
+	int arrived = 0;
 	double began;
 
 	*by_bytes = *by_descriptor = 0;
@@ -161,12 +168,15 @@ static void time_both(struct mp_connection *conn,
 					       memory->size, PATIENCE));
 		receive_text(conn, line);
 		keep_least(by_bytes, began);
+		arrived += strcmp(line, "got it") == 0;
 		began = monotonic_now();
 		check(mp_connection_send_descriptors(conn, &memory->fd, 1,
 						     PATIENCE));
 		receive_text(conn, line);
 		keep_least(by_descriptor, began);
+		arrived += strcmp(line, "got it") == 0;
 	}
+	return arrived == 2 * TIMES;
 }
 /* endregion */
 
@@ -210,6 +220,7 @@ void play_pass_descriptor(void)
 	struct finding finding = { 0 };
 	double by_bytes, by_descriptor;
 	int file = open_text();
+	bool arrived;
 
 	check(mp_shared_open(&memory, memory_size));
 	memset(memory.address, 'f', memory_size / 2);
@@ -219,13 +230,13 @@ void play_pass_descriptor(void)
 	check(mp_process_start(&p));
 	check(mp_listener_accept(&listener, &conn, PATIENCE));
 	send_parcel(&conn, file, &memory, &finding);
-	time_both(&conn, &memory, &by_bytes, &by_descriptor);
+	arrived = time_both(&conn, &memory, &by_bytes, &by_descriptor);
 	show("  %zu MiB by bytes %.1f ms, by descriptor %.3f ms",
 	     memory_size >> 20, by_bytes * 1e3, by_descriptor * 1e3);
 	if (memory_size < ENOUGH)
 		show("  (Less than 16 MiB: too little to tell.)");
 	else
-		conclude(by_bytes >= 3 * by_descriptor,
+		conclude(arrived && by_bytes >= 3 * by_descriptor,
 			 "and in less than a third of the time of its bytes");
 	check(mp_process_join(&p, PATIENCE));
 	mp_connection_close(&conn);

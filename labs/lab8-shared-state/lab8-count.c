@@ -287,7 +287,7 @@ void play_increments(void)
 	conclude(counted[LOCKED] == all, "with a lock: %" PRId64 " lost",
 		 all - counted[LOCKED]);
 	conclude(counted[ATOMIC] == all,
-		 "atomic, one instruction for both: %" PRId64 " lost",
+		 "atomic, nobody comes between: %" PRId64 " lost",
 		 all - counted[ATOMIC]);
 }
 /* endregion */

@@ -123,7 +123,7 @@ void play_by_descriptor_or_name(void)
 		 "a spawned child attached by the descriptor it kept");
 	not_kept = spawn_a_visitor(&nameless, false);
 	conclude(not_kept == EBADF,
-		 "without it: EBADF, there is no other way in");
+		 "without it: EBADF, its number alone opens nothing");
 	mp_shared_close(&nameless);
 
 	tracker_start(&tracker);

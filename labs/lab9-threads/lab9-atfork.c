@@ -131,6 +131,8 @@ void play_atfork(void)
 		_exit(0);
 	}
 	span_end();
+	close(answers.out); /* or we would wait for a child that has died */
+	answers.out = -1;
 	guarded.on = false;
 	hear(answers.in, &there, sizeof(there));
 	check(waitpid(pid, NULL, 0));

@@ -197,6 +197,11 @@ static void show_table(const struct column column[WAYS],
 	ROW(label, "%.2f ms", it->large * 1000);
 }
 
+static double growth(const struct column *it)
+{
+	return it->large - it->small;
+}
+
 /* region: forkserver */
 static bool is_clean(const struct sight *saw, pid_t parent)
 {
@@ -236,8 +241,11 @@ void play_forkserver(void)
 	conclude(is_clean(&column[SERVER].saw, parent[SERVER]),
 		 "mp_forkserver's, too, and it is told its function's name");
 	if (is_large(large))
-		conclude(column[FORK].large >= 3 * column[HELPER].large &&
-				 column[FORK].large >= 3 * column[SERVER].large,
+		conclude(growth(&column[FORK]) > column[FORK].small &&
+				 growth(&column[FORK]) >=
+					 3 * growth(&column[HELPER]) &&
+				 growth(&column[FORK]) >=
+					 3 * growth(&column[SERVER]),
 			 "fork's cost follows our size, theirs does not");
 	else
 		show("%zu MiB are too few to tell the rest: --max-rss, memory",

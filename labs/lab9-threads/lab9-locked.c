@@ -44,9 +44,9 @@ struct trial {
 };
 
 struct answer {
-	int early_lock;	 /* as take(): while the thread holds it */
-	int mutex, lock; /* at last */
-	int mapped;	 /* mappings of mp's shared memory, before */
+	int early_mutex, early_lock; /* as take(): the thread holds them */
+	int mutex, lock;	     /* at last */
+	int mapped; /* mappings of mp's shared memory, before */
 };
 
 static int take_lock(struct mp_lock *it, double seconds)
@@ -65,8 +65,9 @@ static int try_twice(const void *args, size_t size)
 
 	(void)size;
 	span_begin("tries");
+	saw.early_mutex = take(&mutex, 0);
 	saw.early_lock = take_lock(&it.lock, 0);
-	say("mutex: %s, mp_lock: %s", word(take(&mutex, 0)),
+	say("mutex: %s, mp_lock: %s", word(saw.early_mutex),
 	    word(saw.early_lock));
 	span_end();
 	gate_open(&it.tried);
@@ -82,6 +83,8 @@ static int try_twice(const void *args, size_t size)
 	return 0;
 }
 /* endregion */
+
+#define LOCK_MEMORY "memfd:mp_shared" /* as /proc/PID/maps calls it */
 
 static int count_mappings(const char *what)
 {
@@ -100,7 +103,7 @@ static int count_mappings(const char *what)
 int try_in_a_new_image(const void *args, size_t size)
 {
 	struct trial it = *(const struct trial *)args;
-	struct answer saw = { .mapped = count_mappings("memfd:mp_shared") };
+	struct answer saw = { .mapped = count_mappings(LOCK_MEMORY) };
 
 	(void)size;
 	span_begin("tries");
@@ -178,11 +181,13 @@ void play_locked_for_ever(void)
 	record_stop(&record);
 	show_chart(&record);
 
-	conclude(here == 0 && forked.mutex == ETIMEDOUT,
+	conclude(here == 0 && forked.early_mutex == ETIMEDOUT &&
+			 forked.mutex == ETIMEDOUT,
 		 "the thread let go; the child's mutex stays locked, a copy");
 	conclude(forked.early_lock == ETIMEDOUT && forked.lock == 0,
 		 "the mp_lock is one and the same, and came free");
 	conclude(execed.mutex == 0 && execed.mapped == 0 &&
+			 count_mappings(LOCK_MEMORY) > 0 && /* here */
 			 execed.lock == ETIMEDOUT,
 		 "exec drops both: a new mutex, and no mp_lock but by attach");
 	sem_destroy(&held);

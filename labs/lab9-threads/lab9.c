@@ -73,7 +73,8 @@ static void *hold(void *arg)
 
 	pthread_mutex_lock(&mutex);
 	sem_post(&it->held);
-	await(&it->let_go);
+	while (sem_wait(&it->let_go) < 0)
+		; /* EINTR */
 	pthread_mutex_unlock(&mutex);
 	return NULL;
 }
@@ -166,8 +167,7 @@ static void play_by_hand(void)
 
 	check(pipe(end));
 	for (int i = 0; i < 2; i++)
-		if (pthread_create(&thread[i], NULL, wait_for_the_end, end))
-			die("pthread_create");
+		start_thread(&thread[i], wait_for_the_end, end);
 
 	called_fork = true;
 	switch (pid = check(fork())) {

@@ -24,12 +24,9 @@ start_listener() { # OPTION...
 	: >"$BATS_TEST_TMPDIR/log"
 	"$BUILD/lab7" "$@" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
 	listener=$!
-	address=''
-	until [ -n "$address" ]; do
-		kill -0 "$listener" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
-		address=$(sed -n 's/^listening at \(.*\), until Ctrl-C$/\1/p' "$BATS_TEST_TMPDIR/log")
-		sleep 0.01
-	done
+	wait_until grep -q '^listening at .*, until Ctrl-C$' "$BATS_TEST_TMPDIR/log" ||
+		fail "$(cat "$BATS_TEST_TMPDIR/log")"
+	address=$(sed -n 's/^listening at \(.*\), until Ctrl-C$/\1/p' "$BATS_TEST_TMPDIR/log")
 }
 
 stop_listener() {
@@ -168,7 +165,7 @@ $script" "$@"
 @test "a lab that is killed, or Ctrl-C, leaves no folder behind" {
 	make_place
 	env --default-signal=INT "$BUILD/lab7" interop authkey --patience=5 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-	until [ -S "$(echo "$place"/lab7-*/socket)" ]; do sleep 0.01; done
+	wait_until eval '[ -S "$(echo "$place"/lab7-*/socket)" ]'
 	kill -KILL $!
 	wait $! || true
 	assert_nothing_left
@@ -213,7 +210,7 @@ other = Client((host, int(port)))
 other.send_bytes(b'x' * (64 << 20))
 assert other.recv_bytes() == b'x' * (64 << 20)" "$address"
 	for n in 1 2 3 4 5 6 7 8; do
-		until [ -s "$BATS_TEST_TMPDIR/$n" ]; do sleep 0.01; done
+		wait_until [ -s "$BATS_TEST_TMPDIR/$n" ]
 		assert_equal "$(cat "$BATS_TEST_TMPDIR/$n")" "word $n"
 	done
 	stop_listener
@@ -233,7 +230,7 @@ conn.send_bytes(b'x')
 conn.recv_bytes()
 sys.stdin.read()" "$place/echo" < <(sleep 30) 3>&- &
 	client=$!
-	until grep -q '1 bytes' "$BATS_TEST_TMPDIR/log"; do sleep 0.01; done
+	wait_until grep -q '1 bytes' "$BATS_TEST_TMPDIR/log"
 	kill -KILL "$listener"
 	wait "$listener" || true
 	no_process_left
@@ -276,7 +273,7 @@ try:
 except AuthenticationError as error:
     print(error)" "$place/echo"
 	assert_output $'b\'hello\'\ndigest sent was rejected'
-	until [ "$(grep -c 'its key is another one' "$BATS_TEST_TMPDIR/log")" -eq 2 ]; do sleep 0.01; done
+	wait_until eval '[ "$(grep -c "its key is another one" "$BATS_TEST_TMPDIR/log")" -eq 2 ]'
 	stop_listener
 	assert_nothing_left
 }
@@ -287,7 +284,7 @@ except AuthenticationError as error:
 with Listener(sys.argv[1], authkey=b'secret') as listener:
     with listener.accept() as conn:
         conn.send_bytes(conn.recv_bytes().upper())" "$place/python" >/dev/null 2>&1 3>&- &
-	until [ -S "$place/python" ]; do sleep 0.01; done
+	wait_until [ -S "$place/python" ]
 	run -0 lab 7 --connect="unix:$place/python" --authkey=secret --send=hello
 	assert_output HELLO
 	wait

@@ -160,7 +160,7 @@ no_name_left() {
 	assert_line --partial "two get 0 and 0, each sets 1 more: 1"
 }
 
-@test "manager: it has one process for its table, and three that ask at once" {
+@test "manager: three processes ask it" {
 	run -0 lab 8 manager --trace="$BATS_TEST_TMPDIR/run.json"
 	run -0 jq '[.traceEvents[] | select(.ph == "X" and .name == "asks").pid] | unique | length' "$BATS_TEST_TMPDIR/run.json"
 	assert_output 3
