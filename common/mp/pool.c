@@ -303,7 +303,7 @@ static int write_job(struct mp_pool *pool, const struct mp_map *map)
 	memcpy(job, &head, sizeof(head));
 	memset(job->chunk, 0, chunk_bytes);
 	memset(job_at(job, head.trouble_at), NO_TROUBLE, map->count);
-	if (map->count > 0)
+	if (map->count > 0 && map->item_size > 0)
 		memcpy(job_at(job, head.items_at), map->items,
 		       map->count * map->item_size);
 	return 0;
