@@ -10,7 +10,6 @@
 #include "forkserver.h"
 #include "stage.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -269,35 +268,18 @@ static void *wait_to_be_told(void *end_of_pipe)
 	return NULL;
 }
 
-/* region: table */
-void play_table(void)
+static double growth(const struct column *it)
 {
-	struct column columns[METHODS];
-	struct column *fork = &columns[0], *spawn = &columns[1],
-		      *served = &columns[2];
-	struct gate gate;
-	pthread_t thread;
-	int threads;
-	size_t large = affordable(max_rss);
-	int file = check(memfd_create("text", MFD_CLOEXEC));
-	struct record record = record_start();
-	cpu_set_t cpus = stay_on_one_cpu(); /* the server, too */
+	return it->large - it->small;
+}
 
-	check(mp_forkserver_open(&server)); /* early: no thread, no memory */
-	stream = fdopen(file, "w");
-	fputs("text that waits in a buffer", stream);
-	gate_make(&gate);
-	errno = pthread_create(&thread, NULL, wait_to_be_told, &gate.in);
-	if (errno != 0)
-		die("pthread_create");
-	threads = count_threads();
-	for (size_t i = 0; i < METHODS; i++)
-		look(&columns[i], i);
-	record_stop(&record); /* what is measured would fill the picture */
-	keep_picture(&record);
-	measure(columns, large);
-	use_cpus(&cpus);
-	show_table(columns, threads, large);
+/* region: table */
+/* threads: of this process, when the children were started. */
+static void conclude_from(const struct column columns[METHODS], int threads,
+			  size_t large)
+{
+	const struct column *fork = &columns[0], *spawn = &columns[1],
+			    *served = &columns[2];
 
 	conclude(fork->saw.main_ran_in == getpid() && fork->saw.below == 42 &&
 			 fork->saw.other_open && threads == 2 &&
@@ -313,12 +295,39 @@ void play_table(void)
 			 served->offset == MOVED_TO && served->saw.threads == 1,
 		 "a forkserver's child is a copy of the server, not of us");
 	if (is_large(large))
-		conclude(fork->large >= 3 * spawn->large &&
-				 fork->large >= 3 * served->large,
+		conclude(growth(fork) > fork->small &&
+				 growth(fork) >= 3 * growth(spawn) &&
+				 growth(fork) >= 3 * growth(served),
 			 "fork follows the parent's size, the others do not");
 	else
 		show("%zu MiB are too few to tell the rest: --max-rss, memory",
 		     large / MIB);
+}
+
+void play_table(void)
+{
+	struct column columns[METHODS];
+	struct gate gate;
+	pthread_t thread;
+	size_t large = affordable(max_rss);
+	int threads, file = check(memfd_create("text", MFD_CLOEXEC));
+	struct record record = record_start();
+	cpu_set_t cpus = stay_on_one_cpu(); /* the server, too */
+
+	check(mp_forkserver_open(&server)); /* early: no thread, no memory */
+	stream = fdopen(file, "w");
+	fputs("text that waits in a buffer", stream);
+	gate_make(&gate);
+	check_pthread(pthread_create(&thread, NULL, wait_to_be_told, &gate.in));
+	threads = count_threads();
+	for (size_t i = 0; i < METHODS; i++)
+		look(&columns[i], i);
+	record_stop(&record); /* what is measured would fill the picture */
+	keep_picture(&record);
+	measure(columns, large);
+	use_cpus(&cpus);
+	show_table(columns, threads, large);
+	conclude_from(columns, threads, large);
 	gate_open(&gate);
 	pthread_join(thread, NULL);
 	gate_close(&gate);

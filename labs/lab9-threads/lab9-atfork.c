@@ -60,6 +60,16 @@ static void *hold_until_the_fork(void *unused)
 	return unused;
 }
 
+static void end_guarded(void)
+{
+	for (int type = 0; type < TYPES; type++) {
+		pthread_mutex_unlock(&guarded.mutex[type]);
+		pthread_mutex_destroy(&guarded.mutex[type]);
+	}
+	sem_destroy(&guarded.begun);
+	sem_destroy(&guarded.held);
+}
+
 static void make_guarded(void)
 {
 	static bool registered;
@@ -116,7 +126,7 @@ void play_atfork(void)
 
 	make_guarded();
 	gate_make(&answers);
-	start_thread(&thread, hold_until_the_fork, NULL);
+	check_pthread(pthread_create(&thread, NULL, hold_until_the_fork, NULL));
 	await(&guarded.held);
 	guarded.on = true;
 	span_begin("fork()");
@@ -153,11 +163,6 @@ void play_atfork(void)
 			 here.taken[CHECKED] == 0,
 		 "error-checking: EPERM, its owner is the parent's: no cure");
 	gate_close(&answers);
-	for (int type = 0; type < TYPES; type++) {
-		pthread_mutex_unlock(&guarded.mutex[type]);
-		pthread_mutex_destroy(&guarded.mutex[type]);
-	}
-	sem_destroy(&guarded.begun);
-	sem_destroy(&guarded.held);
+	end_guarded();
 }
 /* endregion */

@@ -165,7 +165,7 @@ void play_locked_for_ever(void)
 	trial.lock = lock;
 	sem_init(&held, 0, 0);
 	sem_init(&let_go, 0, 0);
-	start_thread(&thread, hold_both, NULL);
+	check_pthread(pthread_create(&thread, NULL, hold_both, NULL));
 	await(&held);
 
 	answers = start_trial(&fork, &trial);

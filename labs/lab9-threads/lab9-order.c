@@ -113,7 +113,7 @@ static int at_any_moment(void)
 	pthread_t thread;
 	int successes;
 
-	start_thread(&thread, take_and_let_go, &end);
+	check_pthread(pthread_create(&thread, NULL, take_and_let_go, &end));
 	successes = start_and_count(MP_FORK);
 	atomic_store(&end, true);
 	pthread_join(thread, NULL);

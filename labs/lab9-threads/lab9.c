@@ -30,13 +30,6 @@ pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- threads and locks -------------------------------------------------- */
 
-void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	errno = pthread_create(thread, NULL, run, arg);
-	if (errno != 0)
-		die("pthread_create");
-}
-
 void await(sem_t *semaphore)
 {
 	struct timespec until = realtime_after(PATIENCE);
@@ -83,7 +76,7 @@ void holder_start(struct holder *holder)
 {
 	sem_init(&holder->held, 0, 0);
 	sem_init(&holder->let_go, 0, 0);
-	start_thread(&holder->thread, hold, holder);
+	check_pthread(pthread_create(&holder->thread, NULL, hold, holder));
 	await(&holder->held);
 }
 
@@ -135,7 +128,7 @@ static void play_program(void)
 
 	sem_init(&done, 0, 0);
 	for (int i = 0; i < 2; i++)
-		start_thread(&t[i], stay, NULL);
+		check_pthread(pthread_create(&t[i], NULL, stay, NULL));
 	ask(MP_FORK);
 	ask(MP_SPAWN);
 	for (int i = 0; i < 2; i++)
@@ -167,7 +160,8 @@ static void play_by_hand(void)
 
 	check(pipe(end));
 	for (int i = 0; i < 2; i++)
-		start_thread(&thread[i], wait_for_the_end, end);
+		check_pthread(pthread_create(&thread[i], NULL, wait_for_the_end,
+					     end));
 
 	called_fork = true;
 	switch (pid = check(fork())) {

@@ -15,9 +15,6 @@
 /* A mutex in private memory: a fork copies it as it is at that moment. */
 extern pthread_mutex_t mutex;
 
-/* Starts a thread, or ends the lab. */
-void start_thread(pthread_t *thread, void *(*run)(void *), void *arg);
-
 /* Waits for another thread to post it; ends the lab when none does. */
 void await(sem_t *semaphore);
 
