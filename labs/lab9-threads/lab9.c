@@ -100,6 +100,8 @@ int tell_threads(const void *args, size_t size)
 }
 /* endregion */
 
+/* In the chapter it stands beside the Python, and is half a page wide. */
+/* clang-format off */
 /* region: program */
 static sem_t done;
 
@@ -128,7 +130,9 @@ static void play_program(void)
 
 	sem_init(&done, 0, 0);
 	for (int i = 0; i < 2; i++)
-		check_pthread(pthread_create(&t[i], NULL, stay, NULL));
+		check_pthread(
+			pthread_create(&t[i],
+			NULL, stay, NULL));
 	ask(MP_FORK);
 	ask(MP_SPAWN);
 	for (int i = 0; i < 2; i++)
@@ -137,6 +141,7 @@ static void play_program(void)
 		pthread_join(t[i], NULL);
 }
 /* endregion */
+/* clang-format on */
 
 /* --- by-hand ----------------------------------------------------------- */
 
